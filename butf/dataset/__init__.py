@@ -1,0 +1,1 @@
+"""Data sets on disk: the frame table, side modalities, areas, torch samples, importers."""
