@@ -1,0 +1,98 @@
+"""One look for every figure: the same colour, mark and dash for the same model everywhere, on light and on dark.
+
+The colours keep a contrast of 3:1 against both backgrounds, and the talk's four methods stay apart under protanopia,
+deuteranopia and tritanopia (`tests/test_figures_theme.py` measures both). Marks tell the models apart without colour.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+FONT = "IBM Plex Sans, system-ui, sans-serif"
+MODEL_COLOURS = {
+    "off-the-shelf": "#7d8c6c",
+    "image-only": "#3a86d0",
+    "hallucination": "#c98500",
+    "bu-tf": "#b03a86",
+    "bu-tf-adapted": "#8456e8",
+    "bu-tf-reencode": "#b63424",
+    "image-only-wide": "#2f9a94",
+    "rgbd": "#6b7682",
+}
+MODEL_SYMBOLS = {
+    "off-the-shelf": "x",
+    "image-only": "circle",
+    "hallucination": "square",
+    "bu-tf": "diamond",
+    "bu-tf-adapted": "star",
+    "bu-tf-reencode": "hexagon",
+    "image-only-wide": "cross",
+    "rgbd": "triangle-down",
+}
+MODEL_DASHES = {"off-the-shelf": "dot", "image-only": "dash", "hallucination": "dashdot", "bu-tf": "solid"}
+RUN_COLOURS = ("#8456e8", "#b63424", "#2f9a94", "#8a6d3b", "#6b7682", "#5c6ac4")
+RIGHT, WRONG = "#1a8754", "#cc4b37"
+
+
+@dataclass(frozen=True)
+class Palette:
+    """What a drawing that does not follow the page's theme by itself (the map, a picture) needs of it."""
+
+    background: str
+    text: str
+    muted: str
+    street: str
+    building: str
+    query: str
+
+
+LIGHT = Palette("#f6f5f1", "#1d2733", "#5b6672", "#ffffff", "#dcdad2", "#1d2733")
+DARK = Palette("#161c23", "#e7eaee", "#9aa6b2", "#323c47", "#222a33", "#f2f4f7")
+
+
+def palette(dark: bool) -> Palette:
+    return DARK if dark else LIGHT
+
+
+def model_colour(name: str) -> str:
+    """The colour `#rrggbb` of a model: fixed for a method, and for a run always the same one of a few others."""
+    return MODEL_COLOURS.get(name) or RUN_COLOURS[zlib.crc32(name.encode()) % len(RUN_COLOURS)]
+
+
+def model_symbol(name: str) -> str:
+    """The Plotly marker symbol of a model."""
+    return MODEL_SYMBOLS.get(name, "triangle-up")
+
+
+def model_dash(name: str) -> str:
+    """The Plotly line dash of a model."""
+    return MODEL_DASHES.get(name, "longdash")
+
+
+def translucent(colour: str, alpha: float) -> str:
+    """`#rrggbb` as the `rgba(...)` that Plotly and CSS take, with `alpha` from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha:g})"
+
+
+def style(figure: go.Figure, height: int | None = None, legend: bool = True) -> go.Figure:
+    """Give a figure the house's look in place, and return it: see-through ground, thin grid, legend above.
+
+    Text colours are left to the page, which knows whether it is light or dark.
+    """
+    grid = "rgba(128, 138, 148, 0.22)"
+    figure.update_layout(
+        height=height,
+        font={"family": FONT, "size": 13},
+        paper_bgcolor="rgba(0, 0, 0, 0)",
+        plot_bgcolor="rgba(0, 0, 0, 0)",
+        margin={"l": 8, "r": 8, "t": 36 if legend else 28, "b": 8},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "title": None},
+        hoverlabel={"font": {"family": FONT, "size": 13}},
+        hovermode="closest",
+    )
+    figure.update_xaxes(gridcolor=grid, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=grid, zeroline=False, automargin=True)
+    return figure
