@@ -1,0 +1,1 @@
+"""Training: the recipe of each method, the trainer, its checkpoints, and runs that outlive the app."""

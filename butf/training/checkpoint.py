@@ -1,0 +1,149 @@
+"""Checkpoints that a run resumes from, and weights that leave the house.
+
+A checkpoint (`checkpoint.pt`) is one `torch.save` file of tensors, numbers, strings and plain containers, so that
+`torch.load(weights_only=True)` reads it: loading a file never runs code from it. Weights to share
+(`model.safetensors`) hold named tensors and a few lines of text, nothing else. Both are written aside and renamed:
+a reader, or a machine that loses power, sees the old file or the new one, never half of one.
+"""
+
+import io
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from butf.errors import BadInput
+from butf.files import write_atomic
+
+FORMAT = "butf-checkpoint-1"
+PARTS = ("format", "model", "optimizer", "scheduler", "progress", "rng")
+
+
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None,
+    progress: Mapping[str, Any],
+    rng: Mapping[str, Any],
+) -> None:
+    """Write all that training needs to go on as if it had never stopped.
+
+    `progress` and `rng` may hold tensors, numbers, strings, None and lists, tuples or dicts of these; `rng` is what
+    `random_states` returns. Raises BadInput, and leaves the former checkpoint as it was, when the disk is full or
+    read-only.
+    """
+    parts = {
+        "format": FORMAT,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict() if optimizer else None,
+        "scheduler": scheduler.state_dict() if scheduler else None,
+        "progress": dict(progress),
+        "rng": dict(rng),
+    }
+    buffer = io.BytesIO()
+    torch.save(parts, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The parts that `save_checkpoint` wrote, every tensor on the CPU.
+
+    Returns a dict with `model`, `optimizer`, `scheduler` (state dicts, or None), `progress`, `rng` and `format`.
+    Raises BadInput when the file is missing, truncated or no checkpoint of ours.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is missing; start the run again without --resume")
+    try:
+        parts = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything from EOFError to RuntimeError on bytes that are not its own
+        raise BadInput(f"{path} is truncated or no checkpoint; delete it and start the run again") from error
+    if not isinstance(parts, dict) or parts.get("format") != FORMAT or set(parts) != set(PARTS):
+        raise BadInput(f"{path} was not written by this trainer; expected the format {FORMAT}")
+    return parts
+
+
+def random_states(generator: np.random.Generator | None = None) -> dict[str, Any]:
+    """The random states of python, torch (CPU and every CUDA device) and a numpy generator, in plain containers."""
+    return {
+        "python": random.getstate(),
+        "numpy": None if generator is None else _plain(generator.bit_generator.state),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_states(states: Mapping[str, Any], generator: np.random.Generator | None = None) -> None:
+    """Set what `random_states` returned, so that the next draws are those that would have come then.
+
+    Raises BadInput when the checkpoint holds no numpy state for `generator`, or that of another kind of generator.
+    """
+    random.setstate(states["python"])
+    torch.set_rng_state(states["torch"])
+    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    if generator is None:
+        return
+    found = (states["numpy"] or {}).get("bit_generator")
+    expected = generator.bit_generator.state["bit_generator"]
+    if found != expected:
+        raise BadInput(f"the checkpoint's numpy random state is of kind {found}; expected {expected}")
+    generator.bit_generator.state = states["numpy"]
+
+
+def save_weights(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors by name, with a few strings beside them, as a safetensors file.
+
+    Raises BadInput, and leaves the former file as it was, when the disk is full or read-only.
+    """
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state_dict.items()}
+    write_atomic(path, safetensors.torch.save(tensors, metadata=dict(metadata)))
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file. Raises BadInput when it is missing, truncated or foreign."""
+    if not path.is_file():
+        raise BadInput(f"{path} is missing; expected weights in a .safetensors file")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise BadInput(f"{path} is truncated or no safetensors file; fetch or train it again") from error
+
+
+def load_weights(path: Path, module: nn.Module) -> dict[str, str]:
+    """Fill `module` from a safetensors file and return the file's metadata.
+
+    Raises BadInput naming the first tensor that is missing, of another shape, or unknown to the module; the module
+    is then left as it was.
+    """
+    tensors, metadata = read_weights(path)
+    fault = _first_mismatch(module.state_dict(), tensors)
+    if fault:
+        raise BadInput(f"{path} does not fit this network: {fault}; choose the weights of the same method and trunk")
+    module.load_state_dict(tensors)
+    return metadata
+
+
+def _first_mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+    for name, tensor in expected.items():
+        if name not in found:
+            return f"{name} is missing"
+        if found[name].shape != tensor.shape:
+            return f"{name} is {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+    unknown = [name for name in found if name not in expected]
+    return f"{unknown[0]} is unknown to it" if unknown else None
+
+
+def _plain(value: Any) -> Any:
+    """`value` with numpy arrays as lists: some bit generators keep arrays, which weights_only refuses to load."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,294 @@
+"""The folder of one training run: the only thing trainer, app and command line share.
+
+    config.json      the whole configuration, with the command that repeats the run
+    status.json      what the trainer last said, replaced at once
+    metrics.jsonl    one JSON object a line, only ever appended to
+    run.log          what the trainer printed
+    checkpoint.pt    what the run resumes from
+    model.safetensors, card.json    the result; a run that has both is finished
+    run.lock         locked by the trainer for as long as it lives
+
+The state of a run is its lock together with its status: a status that says "running" beside a free lock means that
+the trainer was killed.
+"""
+
+import json
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from butf.errors import BadInput
+from butf.files import read_json, runs_dir, write_json
+from butf.training.locks import FileLock, holder, is_held
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+LOCK_VARIABLE = "BUTF_RUN_LOCK"  # descriptor of a lock that the starting process handed down
+PATIENCE_S = 1.0  # readers ask for the lock too, for microseconds at a time
+
+
+class NameTaken(BadInput):
+    """There is a run, or something else, of that name already."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What is known of a run from outside. Times are seconds since 1970 (UTC); `steps` counts all phases."""
+
+    name: str
+    path: Path
+    state: str  # queued | running | finished | stopped | interrupted | failed
+    step: int
+    steps: int
+    phase: str
+    message: str
+    started: float | None
+    updated: float | None
+    method: str
+    data: str
+
+    @property
+    def active(self) -> bool:
+        """Whether a trainer lives: it can be stopped, and the folder must not be touched."""
+        return self.state in ("queued", "running")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether training can go on from where it ended."""
+        return self.state in ("stopped", "interrupted", "failed")
+
+
+class Run:
+    """One run folder. The trainer writes through it, everybody else reads."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.name = path.name
+        self.config_path = path / "config.json"
+        self.status_path = path / "status.json"
+        self.metrics_path = path / "metrics.jsonl"
+        self.log_path = path / "run.log"
+        self.checkpoint_path = path / "checkpoint.pt"
+        self.weights_path = path / "model.safetensors"
+        self.card_path = path / "card.json"
+        self.lock_path = path / "run.lock"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @classmethod
+    def create(cls, name: str | Path, config: Mapping[str, Any], command: list[str]) -> "Run":
+        """Make a new run folder with its config.json; see `locate` for what `name` may be.
+
+        Raises BadInput when the name is not allowed or taken, or the folder cannot be written.
+        """
+        run = cls(locate(name))
+        try:
+            run.path.parent.mkdir(parents=True, exist_ok=True)
+            run.path.mkdir()
+        except FileExistsError as error:
+            raise NameTaken(f"{run.path} exists already; choose another name or --resume it") from error
+        except OSError as error:
+            raise BadInput(f"{run.path} cannot be made ({error.strerror}); choose a writable folder") from error
+        try:
+            run._write_config(config, command)
+        except BadInput:
+            run.path.rmdir()
+            raise
+        return run
+
+    @classmethod
+    def claim(cls, name: str | Path, config: Mapping[str, Any], command: list[str]) -> "Run":
+        """The run that a fresh `train` command works in: a new folder, or one that holds nothing trained yet.
+
+        `start` makes the folder before the trainer's process begins, and a trainer that ended before its first step
+        left nothing to lose. Raises BadInput when the folder holds a trained run or something else.
+        """
+        run = cls(locate(name))
+        if not run.path.is_dir():
+            return cls.create(name, config, command)
+        if any(path.exists() for path in (run.checkpoint_path, run.metrics_path, run.weights_path)):
+            raise BadInput(f"{run.path} holds a trained run; add --resume or choose another name")
+        if not run.config_path.exists() and any(run.path.iterdir()):
+            raise BadInput(f"{run.path} holds other files; choose a new folder for the run")
+        run._write_config(config, command)
+        return run
+
+    @classmethod
+    def open(cls, name: str | Path) -> "Run":
+        """An existing run. Raises BadInput when there is none of that name."""
+        run = cls(locate(name))
+        if not run.config_path.is_file():
+            raise BadInput(f"{run.path} is no run; `python -m butf runs` lists those there are")
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration, as it was given to `create`. Raises BadInput when config.json is broken."""
+        return {key: value for key, value in self._saved_config().items() if key != "command"}
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats this run."""
+        return str(self._saved_config().get("command", ""))
+
+    def _saved_config(self) -> dict[str, Any]:
+        config = read_json(self.config_path)
+        if not isinstance(config, dict):
+            raise BadInput(f"{self.config_path} is no configuration; expected a JSON object")
+        return config
+
+    def _write_config(self, config: Mapping[str, Any], command: list[str]) -> None:
+        write_json(self.config_path, {**config, "command": shlex.join(command)})
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run's lock: what a trainer does for its whole life.
+
+        Raises BadInput naming the holder when another process has it.
+        """
+        lock = self.take_lock()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def take_lock(self) -> FileLock:
+        """The run's lock, taken and signed: the one that `start` handed down to this process, or else a new one."""
+        lock = FileLock(self.lock_path)
+        handed_down = os.environ.get(LOCK_VARIABLE, "")
+        if handed_down.isdigit() and lock.adopt(int(handed_down)):
+            del os.environ[LOCK_VARIABLE]
+        elif not lock.acquire(PATIENCE_S):
+            owner = self.pid() or "of unknown number"
+            raise BadInput(f"run {self.name} is already being trained by process {owner}; stop it first")
+        lock.sign(os.getpid())
+        return lock
+
+    def pid(self) -> int | None:
+        """The process that trains this run now, if any."""
+        return holder(self.lock_path)
+
+    def log_metrics(self, record: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl. Raises BadInput when the disk is full; earlier lines stay."""
+        line = json.dumps(record).encode() + b"\n"
+        try:
+            with self.metrics_path.open("ab+") as file:
+                if file.tell() and not _ends_line(file):
+                    line = b"\n" + line
+                file.write(line)
+        except OSError as error:
+            reason = f"cannot be written ({error.strerror}); free space and resume"
+            raise BadInput(f"{self.metrics_path} {reason}") from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every line of metrics.jsonl in the order of training.
+
+        A line that is half written is left out. A resumed run repeats the steps after its checkpoint; only their
+        last account is returned.
+        """
+        try:
+            lines = self.metrics_path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BadInput(f"{self.metrics_path} cannot be read ({error.strerror}); check its permissions") from error
+        return _without_overrun(filter(None, map(_parsed, lines)))
+
+    def write_status(self, **fields: Any) -> None:
+        """Replace the given fields of status.json (state, step, steps, phase, message, ...) and its time."""
+        write_json(self.status_path, {**self.status(), **fields, "updated": time.time()})
+
+    def status(self) -> dict[str, Any]:
+        """What status.json says; empty when it is missing or broken."""
+        try:
+            status = read_json(self.status_path)
+        except BadInput:
+            return {}
+        return status if isinstance(status, dict) else {}
+
+    def state(self) -> RunState:
+        """The state of the run by its lock and its status. Raises BadInput when config.json is missing or broken."""
+        config = self._saved_config()
+        locked = is_held(self.lock_path)
+        status = self.status()
+        return RunState(
+            name=self.name,
+            path=self.path,
+            state=self._word(str(status.get("state", "")), locked),
+            step=_number(status.get("step"), int) or 0,
+            steps=_number(status.get("steps"), int) or 0,
+            phase=str(status.get("phase") or ""),
+            message=str(status.get("message") or ""),
+            started=_number(status.get("started"), float),
+            updated=_number(status.get("updated"), float),
+            method=str(config.get("method", "")),
+            data=str(config.get("data", "")),
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run's result is there."""
+        return self.weights_path.is_file() and self.card_path.is_file()
+
+    def _word(self, said: str, locked: bool) -> str:
+        if self.complete:
+            return "finished"
+        if locked:
+            return "queued" if said == "queued" else "running"
+        return said if said in ("stopped", "failed") else "interrupted"
+
+    def log_tail(self, size: int = 65536) -> str:
+        """The last `size` bytes of run.log, from the start of a line."""
+        try:
+            with self.log_path.open("rb") as file:
+                length = file.seek(0, os.SEEK_END)
+                file.seek(max(0, length - size))
+                tail = file.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return tail.split("\n", 1)[-1] if length > size else tail
+
+
+def locate(name: str | Path) -> Path:
+    """The folder of a run: a bare name lies in `runs_dir()`, a path is taken as given.
+
+    Raises BadInput when the last part is anything but letters, digits, '-', '_' and '.'.
+    """
+    path = Path(name).expanduser()
+    if not NAME.fullmatch(path.name):
+        raise BadInput(f"{str(name)!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
+    return path.absolute() if len(path.parts) > 1 else runs_dir() / path.name
+
+
+def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept: list[tuple[tuple[int, int], dict[str, Any]]] = []
+    for record in records:
+        phase = record.get("phase_index", kept[-1][0][0] if kept else 0)
+        place = (phase, record.get("step", 0))
+        if kept and place < kept[-1][0]:
+            kept = [earlier for earlier in kept if earlier[0] < place]
+        kept.append((place, record))
+    return [record for _, record in kept]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _ends_line(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _number(value: Any, kind: type) -> Any:
+    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

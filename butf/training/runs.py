@@ -1,0 +1,213 @@
+"""Start, list, stop, resume and delete runs: what the app and the command line do to trainers.
+
+A trainer is a process of its own that runs our command line. It is started in a session of its own, so it outlives
+the app, a closed tab and a Ctrl-C in the app's terminal; nothing about it is remembered here, all of it is read
+from the run's folder.
+"""
+
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import string
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import count, product
+from pathlib import Path
+from typing import Any
+
+from butf.errors import BadInput
+from butf.files import REPO, runs_dir
+from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, RunState
+from butf.training.locks import FileLock, is_held
+
+GRACE_S = 20.0
+
+
+def list_runs() -> list[RunState]:
+    """The state of every run in `runs_dir()`, the newest first. Folders that are no runs are passed over."""
+    folder = runs_dir()
+    states = [state for path in folder.glob("*") if (state := _state(path.name))]
+    return sorted(states, key=lambda state: (state.started or 0.0, state.name), reverse=True)
+
+
+def training_allowed() -> bool:
+    """Whether the app may start trainers; BUTF_NO_TRAINING=1 switches that off, say on a shared machine."""
+    return os.environ.get("BUTF_NO_TRAINING", "") in ("", "0")
+
+
+def start(config: Mapping[str, Any], name: str | None = None) -> Run:
+    """Start training in the background and return at once.
+
+    `config` holds the fields of a TrainConfig. Without a `name` one is made from method and time. Raises BadInput
+    when the name is not allowed or taken, the runs folder cannot be written, or training is switched off.
+    """
+    _require_allowed()
+    run = _create(config, name)
+    try:
+        _launch(run, train_command(config, run.name))
+    except BadInput:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run
+
+
+def resume(run: Run) -> None:
+    """Go on with a run that was stopped or interrupted, or that failed, in the background.
+
+    Raises BadInput when it is being trained, is finished, or training is switched off.
+    """
+    _require_allowed()
+    if run.complete:
+        raise BadInput(f"run {run.name} is finished; start a new run to train further")
+    _launch(run, [*train_command(run.config, run.path), "--resume"])
+
+
+def stop(run: Run, grace_s: float = GRACE_S) -> None:
+    """Ask a trainer to save and end, wait up to `grace_s` seconds for it, and kill it if it does not.
+
+    A killed run resumes from its last checkpoint. Does nothing when no trainer lives.
+    """
+    if not is_held(run.lock_path):
+        return
+    _signal(run, signal.SIGTERM)
+    message = "stopped as asked"
+    if not _wait_until_free(run, grace_s):
+        message = f"did not answer for {grace_s:.0f} s and was killed"
+        _signal(run, signal.SIGKILL)
+    if not _wait_until_free(run, PATIENCE_S):
+        raise BadInput(f"the trainer of run {run.name} cannot be ended; find it with `lsof {run.lock_path}`")
+    if run.state().state == "interrupted":  # it ended without a word of its own
+        run.write_status(state="stopped", message=message)
+
+
+def delete(run: Run) -> None:
+    """Remove a run with all it holds. Raises BadInput while it is being trained or when it cannot be removed."""
+    lock = FileLock(run.lock_path)
+    if not lock.acquire(PATIENCE_S):
+        raise BadInput(f"run {run.name} is being trained; stop it before you delete it")
+    # Renamed first: a folder half removed is then no run any more, whatever happens next.
+    doomed = run.path.with_name(f".deleted-{run.name}-{secrets.token_hex(4)}")
+    try:
+        run.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise BadInput(f"{run.path} cannot be removed ({error.strerror}); check its permissions") from error
+    finally:
+        lock.release()
+
+
+def train_command(config: Mapping[str, Any], name: str | Path) -> list[str]:
+    """The command line that trains `config` as run `name`, to be run in the repository's folder.
+
+    Every field becomes a flag of its own name; fields that are None are left out.
+    """
+    flags: list[str] = []
+    for field, value in config.items():
+        if value is not None:
+            flags += [f"--{field.replace('_', '-')}", str(value)]
+    path = name if isinstance(name, Path) else runs_dir() / name
+    return [sys.executable, "-m", "butf", "train", *flags, "--run", _short(path)]
+
+
+def command_text(command: list[str]) -> str:
+    """A command as one types it in a terminal."""
+    return shlex.join(["python", *command[1:]])
+
+
+def _create(config: Mapping[str, Any], name: str | None) -> Run:
+    if name is not None:
+        if not NAME.fullmatch(name):
+            raise BadInput(f"{name!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
+        return Run.create(name, config, train_command(config, name))
+    stem = f"{config.get('method', 'run')}-{time.strftime('%Y%m%d-%H%M')}"
+    names = (f"{stem}-{suffix}" for suffix in _suffixes())
+    while True:
+        name = next(names)
+        with suppress(NameTaken):
+            return Run.create(name, config, train_command(config, name))
+
+
+def _suffixes() -> Iterator[str]:
+    for length in count(1):
+        yield from map("".join, product(string.ascii_lowercase, repeat=length))
+
+
+def _launch(run: Run, command: list[str]) -> None:
+    lock = FileLock(run.lock_path)
+    if not lock.acquire(PATIENCE_S):
+        raise BadInput(f"run {run.name} is already being trained; stop it first")
+    try:
+        run.write_status(state="queued", started=time.time(), message="starts")
+        process = _spawn(run, command, lock)
+        lock.sign(process.pid)
+    finally:
+        lock.release()
+    # Someone has to wait for the child, or it stays a zombie for as long as the app lives.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _spawn(run: Run, command: list[str], lock: FileLock) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", LOCK_VARIABLE: str(lock.fileno())}
+    try:
+        with run.log_path.open("ab") as log:
+            log.write(f"$ {command_text(command)}\n".encode())
+            log.flush()
+            return subprocess.Popen(
+                command,
+                cwd=REPO,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),  # the run is locked from now until the trainer ends, without a gap
+            )
+    except OSError as error:
+        raise BadInput(f"run {run.name} cannot be started ({error.strerror}); free space and try again") from error
+
+
+def _signal(run: Run, number: int) -> bool:
+    pid = run.pid()
+    if pid is None:
+        return False
+    try:
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:  # started from a shell script: its group is not ours to end
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError as error:
+        raise BadInput(f"run {run.name} belongs to another user; ask them to stop process {pid}") from error
+    return True
+
+
+def _wait_until_free(run: Run, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_held(run.lock_path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _require_allowed() -> None:
+    if not training_allowed():
+        raise BadInput("training is switched off here (BUTF_NO_TRAINING); unset it, or train from a terminal")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(REPO)) if path.is_relative_to(REPO) else str(path)
+
+
+def _state(name: str) -> RunState | None:
+    try:
+        return Run.open(name).state()
+    except BadInput:
+        return None
