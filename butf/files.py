@@ -55,7 +55,9 @@ def write_atomic(path: Path | str, data: bytes | str) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written ({_reason(error)}); free space or choose a writable folder") from error
+        raise BadInput(
+            f"{path} cannot be written ({_reason(error)}); free space or choose a writable folder"
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,0 +1,22 @@
+"""Sensor noise of rendered data: stored pictures are clean so that they compress, noise is added on loading."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+
+def level(noise: dict, modality: str, condition: str) -> float:
+    """Standard deviation declared in dataset.json (1 = full scale): one number, or one a condition; 0 when not said."""
+    declared = noise.get(modality, 0.0)
+    return float(declared.get(condition, 0.0) if isinstance(declared, dict) else declared)
+
+
+def add_noise(values: np.ndarray, std: float, key: str) -> np.ndarray:
+    """Add Gaussian noise of `std` (1 = full scale, 255) to uint8 `values`; the same `key` gives the same noise."""
+    if std <= 0:
+        return values
+    seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
+    noise = np.random.default_rng(seed).standard_normal(values.shape, dtype=np.float32)
+    return np.clip(np.rint(values + noise * np.float32(255 * std)), 0, 255).astype(np.uint8)

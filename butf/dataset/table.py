@@ -1,0 +1,247 @@
+"""frames.csv: one row a frame, read into columns and checked as a whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import utm
+
+from butf.errors import BadInput
+from butf.files import read_text, write_atomic
+
+SPLITS = ("train", "val", "test")
+QUATERNION = ("qw", "qx", "qy", "qz")
+# Digits after the point: tenths of a millimetre on the ground, far below a millidegree in rotation.
+DECIMALS = {"time_s": 4, "lat": 9, "lon": 9, "easting_m": 4, "northing_m": 4, "altitude_m": 4} | dict.fromkeys(
+    QUATERNION, 9
+)
+COLUMNS = ("frame", "traversal", "condition", "split", *DECIMALS)
+FRAME_NAME = re.compile(r"\w[\w .+-]*/\w[\w .+-]*")
+SHOWN_FAULTS = 3
+AGREEMENT_M = 5.0
+
+
+class Table:
+    """The columns of a frame table, with the faults found so far.
+
+    Rows are counted as a spreadsheet shows them: the header is row 1, the first frame row 2.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns = _read_columns(path)
+        self.faults: list[tuple[int, str]] = []
+        self.count = 0
+
+    def mark(self, bad: np.ndarray, column: str, values: Sequence, fix: str) -> None:
+        """Note a fault for each True of `bad`; `fix` says what is wrong and what is expected."""
+        rows = np.flatnonzero(bad)
+        self.count += len(rows)
+        for row in rows[:SHOWN_FAULTS].tolist():
+            self.faults.append((row, f"row {row + 2}, column {column}: {str(values[row])!r} {fix}"))
+
+    def check(self) -> None:
+        """Raise `BadInput` with the first few faults, if there are any."""
+        if not self.count:
+            return
+        shown = [text for _, text in sorted(self.faults, key=lambda fault: fault[0])[:SHOWN_FAULTS]]
+        rest = self.count - len(shown)
+        raise BadInput(f"{self.path}: " + "; ".join(shown) + (f"; and {rest} more such faults" if rest else ""))
+
+    def text(self, column: str) -> np.ndarray | None:
+        """(N,) str array of a column, None where absent or wholly empty; an empty cell among others is a fault."""
+        cells = self._filled(column)
+        if cells is None:
+            return None
+        values = np.array(cells)
+        self.mark(values == "", column, cells, "is empty; fill the column for all frames or for none")
+        return values
+
+    def numbers(self, column: str, unit: str) -> np.ndarray | None:
+        """(N,) float64 of a column, None where it is absent or wholly empty; anything not finite is a fault."""
+        cells = self._filled(column)
+        if cells is None:
+            return None
+        try:
+            values = np.array(list(map(float, cells)))
+        except ValueError:
+            values = np.array([_number(cell) for cell in cells])
+        self.mark(~np.isfinite(values), column, cells, f"is not a finite number; give {unit}")
+        return values
+
+    def _filled(self, column: str) -> tuple[str, ...] | None:
+        cells = self.columns.get(column)
+        return cells if cells is not None and any(cells) else None
+
+
+def frame_names(table: Table) -> np.ndarray:
+    """(N,) frame names `<traversal>/<name>`, checked for form and uniqueness."""
+    names = table.text("frame")
+    if names is None:
+        raise BadInput(
+            f"{table.path}: the column frame is empty; name each frame <traversal>/<name>, e.g. drive/000123"
+        )
+    odd = np.array([FRAME_NAME.fullmatch(name) is None for name in names.tolist()])
+    table.mark(
+        odd & (names != ""), "frame", names, "is not <traversal>/<name>; give letters, digits, '_-+. ' around one '/'"
+    )
+    again = np.ones(len(names), bool)
+    again[np.unique(names, return_index=True)[1]] = False
+    table.mark(again & (names != ""), "frame", names, "is there twice; name each frame once")
+    return names
+
+
+def splits(table: Table) -> np.ndarray:
+    """(N,) split names, each train, val or test."""
+    values = np.array(table.columns["split"])
+    table.mark(~np.isin(values, SPLITS), "split", values, f"is unknown; give {', '.join(SPLITS)}")
+    return values
+
+
+def orientations(table: Table) -> np.ndarray | None:
+    """(N, 4) unit quaternions qw, qx, qy, qz (camera to world), or None."""
+    parts = [table.numbers(column, "a part of a unit quaternion") for column in QUATERNION]
+    given = [part for part in parts if part is not None]
+    if not given:
+        return None
+    if len(given) < len(parts):
+        missing = [column for column, part in zip(QUATERNION, parts, strict=True) if part is None]
+        raise BadInput(f"{table.path}: column {missing[0]} is missing; give all of {', '.join(QUATERNION)} or none")
+    quaternion = np.stack(given, axis=1)
+    norm = np.linalg.norm(quaternion, axis=1)
+    wrong = np.isfinite(norm) & (np.abs(norm - 1) > 1e-3)
+    table.mark(wrong, "qw..qz", [f"norm {value:.4g}" for value in norm], "is not a unit quaternion; scale it to norm 1")
+    return quaternion / np.where(norm > 0, norm, 1)[:, None]
+
+
+def positions(table: Table, zone: tuple[int, bool] | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Easting, northing, altitude in metres (N, 3), and latitude, longitude in degrees WGS84 (N,) or None.
+
+    Eastings and northings are UTM metres of `zone` where that is known, else metres of a local frame. Whichever of
+    the two forms a table lacks is computed from the other where the zone allows it.
+    """
+    lat, lon = _latitudes(table)
+    east, north = _pair(table, "easting_m", "northing_m", "metres")
+    if lat is None and east is None:
+        raise BadInput(f"{table.path}: no position; fill the columns lat and lon, or easting_m and northing_m")
+    table.check()
+    altitude = table.numbers("altitude_m", "metres")
+    if east is None:
+        zone = zone or _zone_of(lat, lon)
+        east, north = _to_utm(table, lat, lon, zone)
+    elif zone is not None and lat is not None:
+        utm_east, utm_north = _to_utm(table, lat, lon, zone)
+        gap = np.hypot(utm_east - east, utm_north - north)
+        fix = f"m away from easting_m, northing_m in UTM zone {zone[0]}; make them agree within {AGREEMENT_M:g} m"
+        table.mark(gap > AGREEMENT_M, "lat, lon", [f"{value:.1f}" for value in gap], fix)
+    elif zone is not None:
+        lat, lon = _to_degrees(table, east, north, zone)
+    return np.stack([east, north, np.zeros_like(east) if altitude is None else altitude], axis=1), lat, lon
+
+
+def write_table(path: Path, table: Mapping[str, Sequence]) -> None:
+    """Write frames.csv from columns of equal length, in the order of `COLUMNS`; numbers to a tenth of a millimetre."""
+    unknown = [column for column in table if column not in COLUMNS]
+    if unknown or len({len(values) for values in table.values()}) > 1:
+        raise ValueError(f"columns must have one length and be among {COLUMNS}, not {unknown}")
+    columns = [column for column in COLUMNS if column in table]
+    cells = [[_cell(column, value) for value in table[column]] for column in columns]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*cells, strict=True))
+    write_atomic(path, text.getvalue())
+
+
+def _cell(column: str, value: object) -> str:
+    if column not in DECIMALS:
+        return str(value)
+    return f"{float(value):.{DECIMALS[column]}f}".rstrip("0").rstrip(".")
+
+
+def _read_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        rows = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
+    except csv.Error as error:
+        raise BadInput(f"{path} is not a comma-separated table ({error}); export it again as CSV") from error
+    while rows and not any(rows[-1]):
+        rows.pop()
+    if not rows:
+        raise BadInput(f"{path} is empty; expected a header row and one row a frame")
+    header = [name.strip() for name in rows[0]]
+    _check_header(path, header)
+    if len(rows) == 1:
+        raise BadInput(f"{path} has a header but no frames; expected one row a frame")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise BadInput(f"{path}: row {number} has {len(row)} cells; expected {len(header)} as in the header")
+    return {name: tuple(column) for name, column in zip(header, zip(*rows[1:], strict=True), strict=True)}
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    found = ", ".join(header)
+    for column in ("frame", "split"):
+        if column not in header:
+            raise BadInput(f"{path}: column {column} is missing; found {found}")
+    for column in header:
+        if header.count(column) > 1:
+            raise BadInput(f"{path}: column {column} is there twice; keep one of them")
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def _pair(table: Table, first: str, second: str, unit: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+    a, b = table.numbers(first, unit), table.numbers(second, unit)
+    if (a is None) != (b is None):
+        missing, other = (first, second) if a is None else (second, first)
+        raise BadInput(f"{table.path}: column {missing} is missing; fill it beside {other}")
+    return a, b
+
+
+def _latitudes(table: Table) -> tuple[np.ndarray | None, np.ndarray | None]:
+    lat, lon = _pair(table, "lat", "lon", "degrees")
+    if lat is not None:
+        table.mark(
+            np.isfinite(lat) & ((lat < -80) | (lat > 84)), "lat", lat, "is out of range; give -80 to 84 degrees (UTM)"
+        )
+        table.mark(np.isfinite(lon) & (np.abs(lon) > 180), "lon", lon, "is out of range; give -180 to 180 degrees")
+    return lat, lon
+
+
+def _zone_of(lat: np.ndarray, lon: np.ndarray) -> tuple[int, bool]:
+    number = utm.latlon_to_zone_number(float(lat[0]), float(lon[0]))
+    return number, bool(lat[0] >= 0)
+
+
+def _to_utm(table: Table, lat: np.ndarray, lon: np.ndarray, zone: tuple[int, bool]) -> tuple[np.ndarray, np.ndarray]:
+    number, northern = zone
+    off = np.abs((lon - (6 * number - 183) + 180) % 360 - 180)
+    table.mark(off > 9, "lon", lon, f"is far outside UTM zone {number}; make one data set a region")
+    table.check()
+    return _utm(utm.from_latlon, lat, lon, force_zone_number=number, force_northern=northern)
+
+
+def _to_degrees(
+    table: Table, east: np.ndarray, north: np.ndarray, zone: tuple[int, bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    table.mark(
+        (east < 100_000) | (east > 999_999), "easting_m", east, "is no UTM easting; give 100000 to 999999 metres"
+    )
+    table.mark((north < 0) | (north > 10_000_000), "northing_m", north, "is no UTM northing; give 0 to 10000000 metres")
+    table.check()
+    return _utm(utm.to_latlon, east, north, zone[0], northern=zone[1])
+
+
+def _utm(convert: Callable, a: np.ndarray, b: np.ndarray, *args: object, **options: object) -> tuple:
+    first, second = convert(a, b, *args, **options)[:2]
+    return np.asarray(first, float), np.asarray(second, float)
