@@ -217,14 +217,15 @@ class Run:
         config = self._saved_config()
         locked = is_held(self.lock_path)
         status = self.status()
+        word = self._word(str(status.get("state", "")), locked)
         return RunState(
             name=self.name,
             path=self.path,
-            state=self._word(str(status.get("state", "")), locked),
+            state=word,
             step=_number(status.get("step"), int) or 0,
             steps=_number(status.get("steps"), int) or 0,
             phase=str(status.get("phase") or ""),
-            message=str(status.get("message") or ""),
+            message="" if word == "interrupted" else str(status.get("message") or ""),
             started=_number(status.get("started"), float),
             updated=_number(status.get("updated"), float),
             method=str(config.get("method", "")),

@@ -149,10 +149,10 @@ def _launch(run: Run, command: list[str]) -> None:
     finally:
         lock.release()
     # Someone has to wait for the child, or it stays a zombie for as long as the app lives.
-    threading.Thread(target=process.wait, daemon=True).start()
+    threading.Thread(target=_attend, args=(run, process), daemon=True).start()
 
 
-def _spawn(run: Run, command: list[str], lock: FileLock) -> subprocess.Popen[bytes]:
+def _spawn(run: Run, command: list[str], lock: FileLock) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", LOCK_VARIABLE: str(lock.fileno())}
     try:
         with run.log_path.open("ab") as log:
@@ -170,6 +170,20 @@ def _spawn(run: Run, command: list[str], lock: FileLock) -> subprocess.Popen[byt
             )
     except OSError as error:
         raise BadInput(f"run {run.name} cannot be started ({error.strerror}); free space and try again") from error
+
+
+def _attend(run: Run, process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a trainer; where it ended with an error before it could write a status, write that for it."""
+    code = process.wait()
+    lock = FileLock(run.lock_path)
+    if code <= 0 or not run.config_path.is_file() or not lock.acquire(PATIENCE_S):
+        return
+    try:
+        if run.status().get("state") == "queued":
+            lines = run.log_tail().strip().splitlines()
+            run.write_status(state="failed", message=lines[-1] if lines else f"ended with code {code}")
+    finally:
+        lock.release()
 
 
 def _signal(run: Run, number: int) -> bool:
