@@ -91,9 +91,10 @@ def read_json(path: Path | str) -> Any:
         raise BadInput(f"{path} is not a JSON file of ours: nested too deeply; mend or restore it") from error
 
 
-def write_json(path: Path | str, value: Any) -> None:
-    """Write a JSON file atomically, indented; not-a-number is refused since JSON has none."""
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path | str, value: Any, compact: bool = False) -> None:
+    """Write a JSON file atomically, indented unless `compact`; not-a-number is refused since JSON has none."""
+    form = {"separators": (",", ":")} if compact else {"indent": 2}
+    write_atomic(path, json.dumps(value, ensure_ascii=False, allow_nan=False, **form) + "\n")
 
 
 def read_image(source: Path | str | BinaryIO, name: str | None = None) -> Image.Image:

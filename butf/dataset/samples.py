@@ -1,0 +1,84 @@
+"""Frames as a torch data set: pictures decoded once, then served from memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+from butf.dataset.frames import Frames
+from butf.dataset.modalities import Encoding, Map
+
+SIDE_STRIDE = 4
+
+
+class Samples(Dataset):
+    """Pictures and encoded side maps of some frames of a data set.
+
+    Item k is a dict of `image` (3, H, W) uint8, `side` (1, H // 4, W // 4) float32 encoded to 0..1, `valid`
+    (1, H // 4, W // 4) bool (False where nothing was measured, everywhere where the frame has no map), and `index`,
+    the frame's row in `frames`. The tensors are views of the memory kept: copy before changing them.
+
+    Memory is 3 H W + 5 H W / 16 bytes a frame, taken as pictures are first asked for. With worker processes each
+    worker fills its own, so keep workers alive between epochs.
+    """
+
+    def __init__(
+        self, frames: Frames, indices: np.ndarray, size: tuple[int, int], encoding: Encoding | None = None
+    ) -> None:
+        """`size` is (W, H) in pixels; without `encoding` no side maps are read."""
+        self.frames = frames
+        self.indices = np.asarray(indices, np.int64)
+        self.size = size
+        self.encoding = encoding
+        count, (width, height) = len(self.indices), size
+        side = (count, 1, height // SIDE_STRIDE, width // SIDE_STRIDE)
+        # Left unwritten: the system hands out pages only as they are filled.
+        self._images = torch.empty((count, 3, height, width), dtype=torch.uint8)
+        self._sides = torch.empty(side, dtype=torch.float32)
+        self._valid = torch.empty(side, dtype=torch.bool)
+        self._kept = np.zeros(count, bool)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, k: int) -> dict[str, torch.Tensor | int]:
+        if not self._kept[k]:
+            self._fill(k)
+        return {
+            "image": self._images[k],
+            "side": self._sides[k],
+            "valid": self._valid[k],
+            "index": int(self.indices[k]),
+        }
+
+    def _fill(self, k: int) -> None:
+        index = int(self.indices[k])
+        picture = self.frames.image(index)
+        if picture.size != self.size:
+            picture = picture.resize(self.size, Image.Resampling.BILINEAR)
+        self._images[k] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        side = None if self.encoding is None else self.frames.modality(index, self.encoding.modality)
+        self._sides[k], self._valid[k] = (
+            (torch.tensor(0.0), torch.tensor(False)) if side is None else self._encoded(side)
+        )
+        self._kept[k] = True
+
+    def _encoded(self, side: Map) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = self._sides.shape[-2:]
+        values, valid = nearest(side.values, (width, height)), nearest(side.valid, (width, height))
+        encoded = self.encoding.encode(np.where(valid, values, self.encoding.far))
+        return torch.from_numpy(encoded)[None], torch.from_numpy(valid)[None]
+
+
+def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) array -> (H, W) at `size` (W, H), each new pixel taking the old one under its centre.
+
+    Never a mean: a depth between a wall and the sky behind it is nowhere in the scene.
+    """
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+        for new, old in zip(reversed(size), values.shape, strict=True)
+    )
+    return values[rows[:, None], columns]

@@ -1,0 +1,137 @@
+"""Data that many tests share: a small made-up street, written through the library's own format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import utm
+from PIL import Image
+
+from butf.dataset.areas import Areas, write_areas
+from butf.dataset.frames import Frames, write_frames
+from butf.dataset.modalities import Map, write_map
+
+WIDTH, HEIGHT, FOCAL = 96, 64, 48.0
+PLACES = 12
+STEP_M = 20.0
+GAP_M = 200.0
+EASTING, NORTHING = 448_000.0, 5_405_000.0
+CLASSES = ["sky", "ground", "wall"]
+TRAVERSALS = {"reference": 1.0, "overcast": 0.8, "night": 0.3}
+
+
+@pytest.fixture
+def tiny_dataset(tmp_path: Path) -> Path:
+    """36 frames: 12 places (6 train, 2 val, 4 test, 20 m apart, splits 200 m apart) in three traversals.
+
+    Condition = traversal: reference (the database), overcast (query), night (query, no place labels). Pictures are
+    96x64; depth and semantics beside each, except that night/000011 has no depth. Cameras face east.
+    """
+    return write_tiny_dataset(tmp_path / "tiny")
+
+
+@pytest.fixture
+def tiny_frames(tiny_dataset: Path) -> Frames:
+    """`tiny_dataset`, loaded."""
+    return Frames.load(tiny_dataset)
+
+
+def write_tiny_dataset(root: Path) -> Path:
+    """Write the data set of `tiny_dataset` into `root`."""
+    rows: dict[str, list] = {key: [] for key in ("frame", "traversal", "condition", "split", "time_s")}
+    positions = []
+    for lane, (traversal, light) in enumerate(TRAVERSALS.items()):
+        for place in range(PLACES):
+            frame = f"{traversal}/{place:06d}"
+            split, start = ("train", 0) if place < 6 else ("val", 1) if place < 8 else ("test", 2)
+            positions.append((EASTING + place * STEP_M + start * GAP_M, NORTHING - lane, 35.0))
+            for key, value in zip(rows, (frame, traversal, traversal, split, 1000.0 * lane + place), strict=True):
+                rows[key].append(value)
+            _write_views(root, traversal, place, light)
+    (root / "night" / "depth" / f"{PLACES - 1:06d}.png").unlink()
+    east, north, up = np.array(positions).T
+    lat, lon = utm.to_latlon(east, north, 31, northern=True)
+    # Camera x looks south, y down, z east: a third of a turn about the axis (-1, 1, -1).
+    quaternion = {
+        key: [value] * len(east) for key, value in zip(("qw", "qx", "qy", "qz"), (0.5, -0.5, 0.5, -0.5), strict=True)
+    }
+    place_columns = {"lat": lat, "lon": lon, "easting_m": east, "northing_m": north, "altitude_m": up}
+    write_areas(root / "areas.geojson", _areas())
+    write_frames(root, rows | place_columns | quaternion, _description(float(lat[0]), float(lon[0])))
+    return root
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    """Set keys of a JSON object on disk."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _description(lat: float, lon: float) -> dict:
+    camera = {
+        "name": "front",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "fx": FOCAL,
+        "fy": FOCAL,
+        "cx": WIDTH / 2,
+        "cy": HEIGHT / 2,
+    }
+    return {
+        "name": "tiny",
+        "licence": "Apache-2.0",
+        "source": "made up for tests",
+        "cameras": [camera],
+        "origin": {"lat": lat, "lon": lon, "utm_zone": "31N"},
+        "modalities": {"depth": {"near_m": 1.0, "far_m": 100.0}, "semantics": {"classes": CLASSES}},
+        "traversals": [
+            {"name": name, "condition": name, "role": "query" if number else "reference", "labels": name != "night"}
+            for number, name in enumerate(TRAVERSALS)
+        ],
+        "place": {"radius_m": 25.0, "angle_deg": None},
+        "noise": {"rgb": {"night": 0.02}},
+    }
+
+
+def _write_views(root: Path, traversal: str, place: int, light: float) -> None:
+    """A wall whose distance, width and coloured stripes belong to the place, above flat ground 1.5 m below."""
+    rng = np.random.default_rng(place)
+    v, u = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    wall_m, left, right = rng.uniform(5, 40), *np.sort(rng.uniform(0, WIDTH, 2))
+    ground_m = np.where(v > HEIGHT / 2, 1.5 * FOCAL / np.maximum(v - HEIGHT / 2, 1e-6), np.inf)
+    wall = (u >= left) & (u <= right) & (ground_m > wall_m) & (v > HEIGHT / 8)
+    depth = np.where(wall, wall_m, ground_m)
+    label = np.where(wall, 2, np.where(np.isfinite(depth), 1, 0))
+    stripes = rng.uniform(0, 255, (8, 3))[(u // rng.uniform(4, 12)).astype(int) % 8]
+    flat = np.array([[150, 180, 230], [110, 105, 100]])
+    picture = light * np.where(wall[..., None], stripes, flat[np.minimum(label, 1)])
+    path = root / traversal / "rgb" / f"{place:06d}.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.astype(np.uint8)).save(path, quality=92)
+    for name, values, valid in (("depth", depth, depth < 100), ("semantics", label, label >= 0)):
+        write_map(
+            root / traversal / name / f"{place:06d}.png",
+            Map(name, np.where(valid, values, 0).astype(np.float32), valid),
+        )
+
+
+def _areas() -> Areas:
+    spans = {"train": (0, 5, 0), "val": (6, 7, 1), "test": (8, 11, 2)}
+    boxes = {
+        split: (_box(first * STEP_M + gaps * GAP_M - 9, last * STEP_M + gaps * GAP_M + 9, -40, 40),)
+        for split, (first, last, gaps) in spans.items()
+    }
+    street = _degrees([[-20, 0], [PLACES * STEP_M + 2 * GAP_M, 0]])
+    return Areas(boxes, (street,), (_box(10, 30, 8, 20),))
+
+
+def _box(west: float, east: float, south: float, north: float) -> tuple[np.ndarray]:
+    return (_degrees([[west, south], [east, south], [east, north], [west, north], [west, south]]),)
+
+
+def _degrees(metres: list) -> np.ndarray:
+    east, north = np.array(metres, float).T
+    lat, lon = utm.to_latlon(EASTING + east, NORTHING + north, 31, northern=True)
+    return np.stack([lon, lat], axis=1)
