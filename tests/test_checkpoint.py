@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from butf.errors import BadInput
+from butf.networks import weights
 from butf.training import checkpoint
 
 
@@ -141,8 +142,8 @@ def test_weights_and_metadata_come_back(tmp_path):
     path = tmp_path / "model.safetensors"
     model, _, _ = parts()
     other, _, _ = parts()
-    checkpoint.save_weights(path, model.state_dict(), {"method": "bu-tf"})
-    assert checkpoint.load_weights(path, other) == {"method": "bu-tf"}
+    weights.save_weights(path, model.state_dict(), {"method": "bu-tf"})
+    assert weights.load_weights(path, other) == {"method": "bu-tf"}
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
 
@@ -150,8 +151,8 @@ def test_weights_and_metadata_come_back(tmp_path):
 # What safetensors itself refuses to write.
 def test_tied_and_strided_tensors_are_written_whole(tmp_path):
     table = torch.arange(12.0).reshape(3, 4)
-    checkpoint.save_weights(tmp_path / "w.safetensors", {"a": table, "b": table, "c": table.T}, {})
-    tensors, metadata = checkpoint.read_weights(tmp_path / "w.safetensors")
+    weights.save_weights(tmp_path / "w.safetensors", {"a": table, "b": table, "c": table.T}, {})
+    tensors, metadata = weights.read_weights(tmp_path / "w.safetensors")
     assert metadata == {}
     assert torch.equal(tensors["b"], table)
     assert torch.equal(tensors["c"], table.T)
@@ -167,20 +168,20 @@ def test_weights_of_another_network_name_the_first_mismatch(tmp_path):
         "scale is unknown": {**module.state_dict(), "scale": torch.zeros(1)},
     }
     for expected, state in cases.items():
-        checkpoint.save_weights(path, state, {})
+        weights.save_weights(path, state, {})
         with pytest.raises(BadInput) as caught:
-            checkpoint.load_weights(path, module)
+            weights.load_weights(path, module)
         assert expected in str(caught.value)
     assert torch.equal(module.weight, before)
 
 
 def test_truncated_and_foreign_weights_are_refused(tmp_path):
     path = tmp_path / "model.safetensors"
-    checkpoint.save_weights(path, parts()[0].state_dict(), {})
+    weights.save_weights(path, parts()[0].state_dict(), {})
     content = path.read_bytes()
     for broken in (b"", b"hello", content[: len(content) // 2], content[:-1]):
         path.write_bytes(broken)
         with pytest.raises(BadInput, match=r"model\.safetensors is truncated or no safetensors file"):
-            checkpoint.read_weights(path)
+            weights.read_weights(path)
     with pytest.raises(BadInput, match="is missing"):
-        checkpoint.read_weights(tmp_path / "none.safetensors")
+        weights.read_weights(tmp_path / "none.safetensors")

@@ -1,0 +1,75 @@
+"""The losses of the talk (slide equations 1 to 4) and what serves them: hardest triplets and feature imitation.
+
+Descriptors are `(B, D)` of unit length; every loss is a scalar tensor.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float, squared: bool = True) -> Tensor:
+    """Slide equation 1, mean over the batch: `max(||f(q) - f(q+)||^2 - ||f(q) - f(q-)||^2 + margin, 0)`.
+
+    `squared=False` takes plain distances, as the authors' code does: their gradient does not vanish for near pairs.
+    Shape: `(B, D)` each.
+    """
+    near, far = distance(anchor, positive, squared), distance(anchor, negative, squared)
+    return F.relu(near - far + margin).mean()
+
+
+def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
+    """Slide equation 2, `||M~(M_main) - M_side||_1`, as the *mean* over the measured pixels of the batch.
+
+    Shape: `(B, 1, h, w)` each; `valid` is true where the side modality was measured. Zero when nothing was.
+    """
+    error = (reconstructed - side).abs() * valid
+    return error.sum() / valid.sum().clamp(min=1)
+
+
+def bottom_up_loss(main: Tensor, side: Tensor, full: Tensor, transfer: Tensor,
+                   sigma_side: float = 1.0, sigma_full: float = 1.0, sigma_transfer: float = 1.0) -> Tensor:
+    """Slide equation 3: the triplet losses of the main, side and full descriptors and the transfer loss, weighted."""
+    return main + sigma_side * side + sigma_full * full + sigma_transfer * transfer
+
+
+def diversification_loss(full: Tensor, main: Tensor, margin: float) -> Tensor:
+    """Slide equation 4, `max(L_full - L_main + margin, 0)`: the full descriptor must beat the main one by a margin."""
+    return F.relu(full - main + margin)
+
+
+def imitation_loss(hallucinated: Tensor, true: Tensor) -> Tensor:
+    """Mean squared difference of hallucinated and depth features `(B, C, h, w)` (Hoffman 2016, equation 1).
+
+    The depth features are a target: no gradient reaches them.
+    """
+    return F.mse_loss(hallucinated, true.detach())
+
+
+def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
+    """Euclidean distance of rows, `(B,)`, or its square."""
+    square = (a - b).square().sum(dim=1)
+    # The root's slope is infinite at zero; two equal descriptors must not give NaN.
+    return square if squared else square.clamp(min=1e-12).sqrt()
+
+
+def hardest_triplets(descriptors: Tensor, positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For each row that has both, its farthest positive and its nearest negative (batch-hard, Hermans 2017).
+
+    Shape: `descriptors` `(B, D)`, `positives` and `negatives` `(B, B)` bool. Returns three `(T,)` index tensors.
+    """
+    with torch.no_grad():
+        distances = torch.cdist(descriptors.float(), descriptors.float())
+        usable = (positives.any(dim=1) & negatives.any(dim=1)).nonzero().squeeze(1)
+        positive = distances.masked_fill(~positives, -torch.inf).argmax(dim=1)
+        negative = distances.masked_fill(~negatives, torch.inf).argmin(dim=1)
+    return usable, positive[usable], negative[usable]
+
+
+def batch_hard_loss(descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float,
+                    squared: bool = False) -> Tensor:
+    """Equation 1 over the hardest triplets of a batch `(B, D)`; zero when the batch has none."""
+    anchor, positive, negative = hardest_triplets(descriptors, positives, negatives)
+    if len(anchor) == 0:
+        return descriptors.sum() * 0.0
+    return triplet_loss(descriptors[anchor], descriptors[positive], descriptors[negative], margin, squared)

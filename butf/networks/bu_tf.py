@@ -1,0 +1,34 @@
+"""BU-TF, bottom-up transfer: a decoder on the image trunk reconstructs the side modality, and describes it."""
+
+from torch import Tensor, nn
+
+from butf.networks.decoder import Decoder
+from butf.networks.description import Description, Network, describe_parts
+from butf.networks.pooling import GeM
+from butf.networks.trunk import build_trunk
+
+DECODER_WIDTH = {"efficientnet-lite0": 96, "alexnet": 192}
+SIDE_DIM = 96
+
+
+class BottomUpTransfer(Network):
+    """One trunk, a light decoder, and a side descriptor pooled from the decoder's features.
+
+    The side descriptor is not pooled from the decoded map itself, which is too sensitive to the viewpoint; a 1x1
+    adapter stands between, so that the triplets can choose what of the decoder's features identifies a place.
+    """
+
+    def __init__(self, trunk: str, pretrained: bool = True):
+        super().__init__()
+        self.trunk = build_trunk(trunk, pretrained)
+        self.pool = GeM()
+        width = DECODER_WIDTH[trunk]
+        self.decoder = Decoder(self.trunk.channels, width)
+        self.adapter = nn.Conv2d(width, SIDE_DIM, 1)
+        self.side_pool = GeM()
+        self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM
+
+    def describe(self, images: Tensor) -> Description:
+        maps = self.trunk(images)
+        features, side_map = self.decoder(maps, (images.shape[-2], images.shape[-1]))
+        return describe_parts(self.pool(maps[-1]), self.side_pool(self.adapter(features)), side_map)

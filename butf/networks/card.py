@@ -1,0 +1,79 @@
+"""What is known of a trained model, kept beside its weights and inside their file."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from butf.dataset.modalities import Encoding
+from butf.errors import BadInput
+from butf.networks.methods import METHODS
+from butf.networks.trunk import TRUNKS
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model's card. Recalls are fractions of queries; sizes count parameters."""
+
+    name: str
+    method: str
+    trunk: str
+    image_area: int
+    """Pixels of a picture as the network sees it."""
+    descriptor_dim: int
+    parameters: int
+    size_ratio: float
+    """`parameters` over those of image-only on the same trunk."""
+    training_steps: int
+    """How many times something is trained on the way: the talk's count."""
+    encoding: Encoding | None = None
+    """How the reconstructed side modality is coded to 0..1; None without a decoder."""
+    data: str | None = None
+    """Name of the data set it was trained on."""
+    seen: tuple[str, ...] = ()
+    """Conditions whose place labels training used."""
+    val_recall: dict[str, float] = field(default_factory=dict)
+    """recall@1 on the val areas by condition, and `mean`."""
+    seed: int | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    command: str | None = None
+    commit: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    images_seen: int | None = None
+    """Pictures that went through the network in training, all its steps together."""
+    seconds: float | None = None
+    """How long training took."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as card.json holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str) -> "Card":
+        """The card in `values`, which was read from `source`; BadInput when it is not one of ours."""
+        if not isinstance(values, dict):
+            raise BadInput(f"{source} is no model card; expected a JSON object")
+        known = {item.name for item in fields(cls)}
+        try:
+            encoding = values.get("encoding")
+            card = cls(**{key: value for key, value in values.items() if key in known} | {
+                "encoding": Encoding(**encoding) if encoding else None, "seen": tuple(values.get("seen", ()))})
+        except TypeError as error:
+            raise BadInput(f"{source} is no model card of ours ({error}); choose a model that BU-TF trained") from error
+        if card.method not in METHODS or card.trunk not in TRUNKS:
+            raise BadInput(f"{source} names method {card.method!r} on trunk {card.trunk!r}, which this version lacks")
+        return card
+
+
+def card_text(card: Card) -> str:
+    """The card as JSON."""
+    return json.dumps(card.as_dict(), indent=2)
+
+
+def parse_card(text: str, source: str | Path) -> Card:
+    """The inverse of `card_text`; BadInput names `source`."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{source} holds no model card; choose a model that BU-TF trained") from error
+    return Card.from_dict(values, str(source))

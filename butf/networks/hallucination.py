@@ -1,0 +1,34 @@
+"""Hallucination (Hoffman, Gupta and Darrell 2016): a second trunk imitates, from the picture, a depth network."""
+
+from torch import Tensor
+
+from butf.networks.description import Description, Network, describe_parts
+from butf.networks.pooling import GeM
+from butf.networks.trunk import build_trunk
+
+
+class Hallucination(Network):
+    """An image trunk and a hallucination trunk, both fed with the picture: exactly twice the size of image-only.
+
+    The depth network that the second trunk learns to imitate is needed in training only (`butf.training.recipe`).
+    """
+
+    def __init__(self, trunk: str, pretrained: bool = True):
+        super().__init__()
+        self.trunk = build_trunk(trunk, pretrained)
+        self.pool = GeM()
+        self.side_trunk = build_trunk(trunk, pretrained)
+        self.side_pool = GeM()
+        self.descriptor_dim = 2 * self.trunk.channels[-1]
+
+    def side_features(self, images: Tensor) -> Tensor:
+        """The hallucinated features `(B, C, H/16, W/16)`, which equation 2 compares with those of the true depth."""
+        return self.side_trunk(images)[-1]
+
+    def describe(self, images: Tensor) -> Description:
+        return self.describe_features(images)[0]
+
+    def describe_features(self, images: Tensor) -> tuple[Description, Tensor]:
+        """`describe`, and the hallucinated features that its side part was pooled from."""
+        side = self.side_features(images)
+        return describe_parts(self.pool(self.trunk(images)[-1]), self.side_pool(side)), side

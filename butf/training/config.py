@@ -1,0 +1,92 @@
+"""All that determines a training run; saved with it as `config.json`."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from butf.errors import BadInput
+from butf.networks.methods import METHODS, TRAINING_STEPS
+from butf.networks.trunk import TRUNKS
+
+TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
+
+
+def option(default: Any, about: str) -> Any:
+    """A field with a default and the sentence that the command line and the Train page show for it."""
+    return field(default=default, metadata={"help": about})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, on what, how long and with which weights. Distances are metres, angles degrees."""
+
+    method: str = option("bu-tf", f"what is trained: {', '.join(TRAINABLE)}")
+    data: str = option("town", "the data set's folder, or its name")
+    trunk: str = option("efficientnet-lite0", f"the convolutional trunk: {', '.join(TRUNKS)}")
+    seed: int = option(0, "every random choice follows from it")
+    steps: int = option(500, "optimiser steps in each of the method's training steps")
+    start_from: str | None = option(
+        None, "an image-only model or run whose trunk is taken for the first training step instead of training it"
+    )
+    modality: str = option("depth", "the side modality that bu-tf and hallucination learn from")
+    image_area: int = option(19200, "pixels of a picture as the network sees it (160 x 120)")
+    places: int = option(13, "places in a batch")
+    views: int = option(3, "pictures of each place in a batch, from different traversals where there are some")
+    learning_rate: float = option(5e-4, "highest learning rate of AdamW; it warms up and falls as a cosine")
+    weight_decay: float = option(1e-3, "weight decay of AdamW")
+    margin: float = option(0.25, "margin of the triplet loss (slide equation 1, lambda)")
+    squared_distance: bool = option(False, "squared distances in the triplet loss, as on the slide, or plain ones")
+    positive_share: float = option(0.4, "a positive is nearer than this share of the data set's place radius")
+    positive_deg: float = option(30.0, "and its heading differs by less than this")
+    negative_share: float = option(2.0, "a negative is farther than this multiple of the place radius")
+    hard_share: float = option(0.5, "share of a batch's places chosen because they look like another place in it")
+    refresh_every: int = option(100, "optimiser steps between two searches for places that look alike")
+    sigma_side: float = option(1.0, "weight of the side descriptor's triplet loss (slide equation 3)")
+    sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
+    sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
+    lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
+    validate_every: int = option(100, "optimiser steps between two measurements of recall on the val areas")
+    checkpoint_every: int = option(50, "optimiser steps between two checkpoints")
+    device: str = option("auto", "auto, cpu or cuda")
+
+    def __post_init__(self) -> None:
+        check_choice("method", self.method, TRAINABLE)
+        check_choice("trunk", self.trunk, TRUNKS)
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        for name, low in (("steps", 1), ("places", 2), ("views", 2), ("image_area", 64 * 64), ("seed", 0),
+                          ("refresh_every", 1), ("validate_every", 1), ("checkpoint_every", 1)):
+            check_number(name, getattr(self, name), low, int)
+        for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
+            check_number(name, getattr(self, name), 1e-9, float)
+        for name in ("weight_decay", "hard_share", "sigma_side", "sigma_full", "sigma_transfer"):
+            check_number(name, getattr(self, name), 0.0, float)
+        if self.hard_share > 1:
+            raise BadInput(f"hard_share is {self.hard_share}; expected a share between 0 and 1")
+        if self.negative_share <= self.positive_share:
+            raise BadInput(f"negative_share is {self.negative_share}; expected more than positive_share, "
+                           f"{self.positive_share}, so that no pair is both")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by field name, as `config.json` holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """The configuration in `values`; BadInput names a field that is unknown or has a wrong value."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise BadInput(f"the configuration has an unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        return cls(**values)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """BadInput unless `value` is one of `choices`."""
+    if value not in choices:
+        raise BadInput(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def check_number(name: str, value: Any, low: float, kind: type) -> None:
+    """BadInput unless `value` is a finite number of this kind and not below `low`."""
+    allowed = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value < 1e12:
+        raise BadInput(f"{name} is {value!r}; expected {'a whole number' if kind is int else 'a number'} from {low:g}")

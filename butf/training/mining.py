@@ -1,0 +1,109 @@
+"""Which pictures meet in a batch: positives by metres and degrees, negatives that look alike but lie far apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from butf.dataset.frames import Frames
+from butf.training.config import TrainConfig
+
+LOOK_ALIKES = 10
+SEARCHED = 600
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Positions `(N, 3)` in metres and optical axes `(N, 3)` of the frames that training may pair."""
+
+    position: np.ndarray
+    axis: np.ndarray | None
+    positive_m: float
+    positive_deg: float
+    negative_m: float
+
+    def metres(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Distances `(A, B)` in the horizontal plane where positions are geographic, in space otherwise."""
+        return np.linalg.norm(self.position[a][:, None] - self.position[b][None], axis=-1)
+
+    def positives(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """`(A, B)`: near enough and looking the same way; a frame is never its own positive."""
+        near = (self.metres(a, b) <= self.positive_m) & (np.asarray(a)[:, None] != np.asarray(b)[None])
+        if self.axis is None:
+            return near
+        cosine = self.axis[a] @ self.axis[b].T
+        return near & (cosine >= np.cos(np.radians(self.positive_deg)))
+
+    def negatives(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """`(A, B)`: certainly another place."""
+        return self.metres(a, b) >= self.negative_m
+
+
+def geometry_of(frames: Frames, config: TrainConfig) -> Geometry:
+    """The geometry of all frames, with the thresholds of `config` scaled by the data set's place radius."""
+    radius = frames.place.radius_m
+    position = frames.position if frames.lat is None else frames.position * [1, 1, 0]
+    return Geometry(position, optical_axes(frames.orientation), radius * config.positive_share, config.positive_deg,
+                    radius * config.negative_share)
+
+
+def optical_axes(orientation: np.ndarray | None) -> np.ndarray | None:
+    """Unit viewing directions `(N, 3)` of camera-to-world quaternions `(N, 4)`: the third column of the rotation."""
+    if orientation is None:
+        return None
+    w, x, y, z = orientation.T
+    return np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=1)
+
+
+class PlaceBatches:
+    """Draws batches of `places` x `views` frames, each place seen from different traversals where there are some."""
+
+    def __init__(self, frames: Frames, indices: np.ndarray, config: TrainConfig):
+        self.indices = np.asarray(indices)
+        self.traversal = frames.traversal
+        self.geometry = geometry_of(frames, config)
+        self.config = config
+        self.look_alikes: Tensor | None = None
+        """(M, 1 + LOOK_ALIKES) frame indices: a frame, and far places that look like it (part of a checkpoint)."""
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Frame indices `(places * views,)`, the views of a place next to each other."""
+        anchors = self._anchors(rng)
+        return np.concatenate([self._views(anchor, rng) for anchor in anchors])
+
+    def _anchors(self, rng: np.random.Generator) -> list[int]:
+        hard = int(self.config.places * self.config.hard_share / 2) if self.look_alikes is not None else 0
+        anchors = list(rng.choice(self.indices, self.config.places - 2 * hard))
+        for row in rng.integers(len(self.look_alikes), size=hard) if self.look_alikes is not None else ():
+            pair = self.look_alikes[row].numpy()
+            anchors += [pair[0], pair[1 + rng.integers(LOOK_ALIKES)]]
+        return anchors
+
+    def _views(self, anchor: int, rng: np.random.Generator) -> np.ndarray:
+        """The anchor and other frames of its place, first one of each other traversal, then any, then itself again."""
+        near = self.indices[self.geometry.positives(np.array([anchor]), self.indices)[0]]
+        near = rng.permutation(near)
+        _, first = np.unique(self.traversal[near], return_index=True)
+        other = rng.permutation(near[first][self.traversal[near[first]] != self.traversal[anchor]])
+        rest = np.setdiff1d(near, other, assume_unique=True)
+        views = np.concatenate([[anchor], other, rest, np.full(self.config.views, anchor)])
+        return views[: self.config.views].astype(np.int64)
+
+    def searched(self, rng: np.random.Generator) -> np.ndarray:
+        """The frames among which look-alikes are sought next: a sample that is quick to describe."""
+        return np.sort(rng.choice(self.indices, min(SEARCHED, len(self.indices)), replace=False))
+
+    def find_look_alikes(self, indices: np.ndarray, descriptors: np.ndarray) -> None:
+        """Keep, for each of `indices`, the far frames with the nearest `descriptors` `(M, D)`."""
+        likeness = descriptors @ descriptors.T
+        likeness[~self.geometry.negatives(indices, indices)] = -np.inf
+        order = np.argsort(-likeness, axis=1, kind="stable")[:, :LOOK_ALIKES]
+        usable = np.isfinite(np.take_along_axis(likeness, order, axis=1)).all(axis=1) & (order.shape[1] == LOOK_ALIKES)
+        rows = np.concatenate([indices[usable, None], indices[order[usable]]], axis=1)
+        self.look_alikes = torch.from_numpy(rows) if len(rows) else None
+
+    def pairs(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Who is a positive and who a negative of whom in a batch of B frames: two `(B, B)` bool tensors."""
+        return (torch.from_numpy(self.geometry.positives(batch, batch)),
+                torch.from_numpy(self.geometry.negatives(batch, batch)))
