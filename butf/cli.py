@@ -1,0 +1,128 @@
+"""The command line: `python -m butf COMMAND ...`.
+
+Exit codes: 0 done, 2 bad usage or bad input (one sentence on standard error), 130 after Ctrl-C. A command's module is
+imported only when it is called, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from butf import __version__
+from butf.errors import BadInput
+
+PROGRAM = "python -m butf"
+BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: where it is written, what it does in a line, and an example."""
+
+    module: str
+    summary: str
+    example: str
+
+
+COMMANDS = {
+    "town": Command(
+        "butf.town.command",
+        "render a procedural town: pictures, depth, reflectance and semantics in seven conditions",
+        "town --out data/town --preset paper",
+    ),
+    "import": Command(
+        "butf.commands.import_",
+        "turn a recorded data set into ours",
+        "import rgbd recordings/office --out data/office",
+    ),
+    "train": Command(
+        "butf.commands.train",
+        "train a method on a data set, or go on with a run that was stopped",
+        "train --method bu-tf --data town --run runs/first --steps 300",
+    ),
+    "runs": Command("butf.commands.runs", "list the training runs and their states", "runs"),
+    "stop": Command("butf.commands.stop", "ask a training run to save and stop", "stop runs/first"),
+    "evaluate": Command(
+        "butf.commands.evaluate",
+        "recall, reconstruction errors and paired tests of models on a split",
+        "evaluate --data town --split test --models image-only bu-tf --json results.json",
+    ),
+    "describe": Command(
+        "butf.commands.describe",
+        "write the descriptors of all pictures in a folder",
+        "describe holiday/ --model bu-tf --out holiday.npz",
+    ),
+    "search": Command(
+        "butf.commands.search",
+        "find where in a data set a picture was taken",
+        "search --data town --model bu-tf photo.jpg --top 5",
+    ),
+    "reconstruct": Command(
+        "butf.commands.reconstruct",
+        "write the depth that a model sees in a picture",
+        "reconstruct --model bu-tf photo.jpg --out depth.png",
+    ),
+    "models": Command("butf.commands.models", "list the models: what is shipped, and finished runs", "models"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports bad usage as one sentence, and prints examples as they are typed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False} | options)
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see `{self.prog} --help`")
+
+
+def build_parser(chosen: str | None = None) -> Parser:
+    """The parser of all commands; only the chosen one knows its own arguments, the others are not imported."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="Visual place recognition that learns the geometry of scenes, and what it is compared with.",
+        epilog=f"example:  {PROGRAM} {COMMANDS['evaluate'].example}",
+    )
+    parser.add_argument("--version", action="version", version=f"butf {__version__}")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for name, command in COMMANDS.items():
+        epilog = f"example:  {PROGRAM} {command.example}"
+        summary = command.summary[0].upper() + command.summary[1:] + "."
+        child = parsers.add_parser(name, help=command.summary, description=summary, epilog=epilog)
+        if name == chosen:
+            module = importlib.import_module(command.module)
+            module.add_arguments(child)
+            child.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `argv` without the program's name."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+        code = args.run(args) or 0
+        sys.stdout.flush()
+        return code
+    except BadInput as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (say `head`) has left; python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and its permissions")
+
+
+def _complain(sentence: str) -> int:
+    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    return BAD_INPUT

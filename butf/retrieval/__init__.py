@@ -1,0 +1,1 @@
+"""Retrieval: descriptors, exact search, recall with intervals, paired tests, and what the Explore page asks."""

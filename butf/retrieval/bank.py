@@ -1,0 +1,163 @@
+"""What a model says of a data set's pictures, computed once and kept in npz files.
+
+A file is found by its key, made from the model's weights and from the content of the pictures: change a picture and
+the key changes; clone the repository elsewhere and it does not. One file holds the frames of one traversal. The
+shipped `assets/descriptors` are looked at first, then the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from butf import files
+from butf.dataset.frames import Frames
+from butf.errors import BadInput
+
+if TYPE_CHECKING:
+    from butf.networks.zoo import Model
+
+Progress = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
+
+_FORM = "1"  # part of every key: change it when what is kept changes its meaning
+_SAMPLE = 32_768  # bytes read at the head, middle and tail of a picture file
+
+
+def bank(
+    frames: Frames, indices: np.ndarray, model: Model, progress: Progress | None = None, keep: Path | None = None
+) -> np.ndarray:
+    """Descriptors `(N, D)` float32 of some frames, from a file where there is one; `keep` also writes them there.
+
+    Raises `BadInput` for a picture that cannot be read, and where `keep` cannot be written.
+    """
+
+    def describe(rows: np.ndarray, done: int) -> np.ndarray:
+        pictures = _counted(frames, rows, done, len(indices), progress)
+        return np.asarray(model.describe(pictures), np.float32)
+
+    return table(frames, indices, model, "descriptors", (), describe, keep)
+
+
+def table(
+    frames: Frames,
+    indices: np.ndarray,
+    model: Model,
+    kind: str,
+    modalities: tuple[str, ...],
+    compute: Callable[[np.ndarray, int], np.ndarray],
+    keep: Path | None = None,
+) -> np.ndarray:
+    """Rows `(N, C)` float32 of some frames, one file a traversal, computed where no file holds them.
+
+    `compute(frame numbers, how many frames came before)` gives the rows of one traversal; they are taken to depend on
+    the model, on the pictures and on the files of `modalities`.
+    """
+    indices = np.asarray(indices, np.int64)
+    parts, order, done = [], [], 0
+    for traversal in dict.fromkeys(frames.traversal[indices].tolist()):
+        places = np.flatnonzero(frames.traversal[indices] == traversal)
+        rows = indices[places]
+        key = content_key(frames, rows, model, kind, modalities)
+        values = _find(key, len(rows))
+        fresh = values is None
+        if values is None:
+            values = compute(rows, done)
+        name = f"{_slug(frames.name)}-{_slug(traversal)}-{_slug(model.name)}-{key}.npz"
+        _keep(values, key, name, keep, fresh)
+        parts.append(values)
+        order.append(places)
+        done += len(rows)
+    if not parts:
+        return np.zeros((0, 0), np.float32)
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+
+
+def content_key(frames: Frames, indices: np.ndarray, model: Model, kind: str, modalities: tuple[str, ...] = ()) -> str:
+    """A key of what is computed from these frames by this model: no times, no absolute paths.
+
+    Files up to 96 kB count byte by byte, larger ones by their size and three samples of 32 kB: a picture that was
+    encoded anew differs in all of them.
+    """
+    digest = hashlib.blake2b(digest_size=12)
+    noise = json.dumps(frames.noise, sort_keys=True)
+    digest.update(repr((_FORM, kind, model.digest, model.card.image_area, modalities, noise)).encode())
+    for i in indices:
+        digest.update(str(frames.frame[i]).encode() + b"\0")
+        digest.update(_file_sample(frames.image_path(i)))
+        for modality in modalities:
+            path = frames.modality_path(i, modality)
+            digest.update(b"none" if path is None else _file_sample(path))
+    return digest.hexdigest()
+
+
+def _counted(
+    frames: Frames, rows: np.ndarray, done: int, total: int, progress: Progress | None
+) -> Iterator[Image.Image]:
+    for number, i in enumerate(rows, done + 1):
+        yield frames.image(i)
+        if progress is not None:
+            progress(number, total)
+
+
+def _file_sample(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            content = stream.read(_SAMPLE)
+            if size > _SAMPLE:
+                stream.seek(max(_SAMPLE, (size - _SAMPLE) // 2))
+                content += stream.read(_SAMPLE)
+                stream.seek(max(2 * _SAMPLE, size - _SAMPLE))
+                content += stream.read(_SAMPLE)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error}); restore it or drop its row") from error
+    return size.to_bytes(8, "little") + hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _find(key: str, rows: int) -> np.ndarray | None:
+    for folder in (files.ASSETS / "descriptors", files.cache_dir() / "descriptors"):
+        for path in sorted(folder.glob(f"*-{key}.npz")):
+            values = _read(path, key)
+            if values is not None and len(values) == rows:
+                return values
+    return None
+
+
+def _read(path: Path, key: str) -> np.ndarray | None:
+    """The rows in a file of this key, or None: a damaged file is computed again rather than believed."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            values = archive["values"]
+            sound = str(archive["key"]) == key and values.ndim == 2 and values.dtype == np.float32
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return values if sound else None
+
+
+def _keep(values: np.ndarray, key: str, name: str, keep: Path | None, fresh: bool) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, key=np.array(key), values=values)
+    if keep is not None and _read(keep / name, key) is None:
+        files.write_atomic(keep / name, buffer.getvalue())
+    elif fresh and os.access(_existing(files.cache_dir()), os.W_OK):
+        files.write_atomic(files.cache_dir() / "descriptors" / name, buffer.getvalue())
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:40] or "unnamed"

@@ -1,0 +1,176 @@
+"""Models on one split of a data set, in the form that `python -m butf evaluate --json` writes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from butf.dataset.frames import Frames, PlaceRule
+from butf.errors import BadInput
+from butf.retrieval.bank import Progress
+from butf.retrieval.compare import area_groups, gain, mcnemar_exact, paired_permutation
+from butf.retrieval.explore import SplitSearch, split_search
+from butf.retrieval.recall import RANKS, distance_limits, recall_at, recall_at_distance, wilson
+from butf.retrieval.side import side_errors, summary
+
+if TYPE_CHECKING:
+    from butf.networks.zoo import Model
+
+_WARM_UP, _TIMED = 3, 15
+_AREA_RADII = 4  # side, in radii of the place rule, of the squares whose queries are taken as dependent
+
+
+def evaluate(
+    frames: Frames,
+    split: str,
+    models: Sequence[Model],
+    progress: Progress | None = None,
+    rule: PlaceRule | None = None,
+    side: bool = True,
+    keep: Path | None = None,
+) -> dict[str, Any]:
+    """Recall by condition, reconstruction errors, speed and paired tests of some models on one split.
+
+    Recall is a fraction of the queries that have a true match in the database under `rule` (the data set's own):
+    `queries` counts all, `unmatched` those without. What no query can tell is None. `side` also reconstructs the
+    side modality of the queries that have a true one; `keep` is a folder to write descriptors to, for shipping.
+
+    `paired` holds bu-tf against every other model and every model against image-only (where neither is there: each
+    against the first): `gain` in recall@1, `p` of McNemar's exact test over queries, and `p_blocks` of a permutation
+    test that flips neighbouring queries together, which are no independent witnesses.
+
+    Raises `BadInput` when the split has no queries, or when two models have one name.
+    """
+    rule = rule or frames.place
+    names = [model.name for model in models]
+    if len(set(names)) < len(names):
+        raise BadInput(f"two of the models {', '.join(names)} have one name; give each model once, under its own name")
+    searches = [split_search(frames, split, model, max(RANKS), progress, keep) for model in models]
+    errors = [
+        side_errors(frames, search.queries, model, progress, keep) if side else None
+        for model, search in zip(models, searches, strict=True)
+    ]
+    database = frames.database(split)
+    return {
+        "dataset": frames.name,
+        "split": split,
+        "radius_m": rule.radius_m,
+        "angle_deg": rule.angle_deg,
+        "database": {
+            "condition": ", ".join(sorted(set(frames.condition[database].tolist()))),
+            "frames": len(database),
+        },
+        "models": [
+            _model_entry(model, search, rule, errors_of)
+            for model, search, errors_of in zip(models, searches, errors, strict=True)
+        ],
+        "paired": [
+            entry
+            for a, b in _pairs([model.card.method for model in models])
+            for entry in _paired_entries(searches[a], searches[b], rule)
+        ],
+    }
+
+
+def milliseconds_per_image(model: Model, frames: Frames, query: int) -> float:
+    """Milliseconds to describe one prepared picture, batch 1: the median of some after a warm-up."""
+    device = next(model.network.parameters()).device
+    image = model.prepare(frames.image(query))[None].to(device)
+    times = []
+    with torch.inference_mode():
+        for _ in range(_WARM_UP + _TIMED):
+            start = time.perf_counter()
+            model.network.describe(image)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            times.append(time.perf_counter() - start)
+    return float(1000 * np.median(times[_WARM_UP:]))
+
+
+def _model_entry(model: Model, search: SplitSearch, rule: PlaceRule, errors: np.ndarray | None) -> dict[str, Any]:
+    card = model.card
+    entry: dict[str, Any] = {
+        "name": model.name,
+        "method": card.method,
+        "parameters": card.parameters,
+        "size_ratio": card.size_ratio,
+        "training_steps": card.training_steps,
+        "descriptor_dim": card.descriptor_dim,
+        "milliseconds_per_image": milliseconds_per_image(model, search.frames, search.queries[0]),
+        "conditions": [
+            _condition_entry(search, rule, rows, condition, condition in card.seen, errors)
+            for condition, rows in _conditions(search)
+        ],
+    }
+    if errors is not None:
+        entry["side"] = summary(errors)
+    return entry
+
+
+def _condition_entry(
+    search: SplitSearch, rule: PlaceRule, rows: np.ndarray, condition: str, seen: bool, errors: np.ndarray | None
+) -> dict[str, Any]:
+    hits, matched = (values[rows] for values in search.judge(rule))
+    metres = search.retrieval.metres[rows]
+    count = int(matched.sum())
+    recall = {n: recall_at(hits, matched, n) for n in RANKS}
+    entry: dict[str, Any] = {
+        "condition": condition,
+        "seen": seen,
+        "queries": len(rows),
+        "unmatched": len(rows) - count,
+        "recall": {str(n): _known(value) for n, value in recall.items()},
+        "interval95": {
+            str(n): [_known(bound) for bound in wilson(round(value * count) if count else 0, count)]
+            for n, value in recall.items()
+        },
+        "recall_at_distance": {
+            f"{limit:g}": _known(recall_at_distance(metres, matched, limit)) for limit in distance_limits(rule.radius_m)
+        },
+    }
+    if errors is not None:
+        entry["side"] = summary(errors[rows])
+    return entry
+
+
+def _pairs(methods: Sequence[str]) -> list[tuple[int, int]]:
+    """Which models are compared, as numbers (a, b): see `evaluate`."""
+    everyone = range(len(methods))
+    pairs = [(a, b) for a in everyone for b in everyone if a != b and methods[a] == "bu-tf" and methods[b] != "bu-tf"]
+    pairs += [(a, b) for a in everyone for b in everyone if methods[b] == "image-only" and methods[a] != "image-only"]
+    return list(dict.fromkeys(pairs)) or [(a, 0) for a in everyone[1:]]
+
+
+def _paired_entries(a: SplitSearch, b: SplitSearch, rule: PlaceRule) -> Iterator[dict[str, Any]]:
+    (hits_a, matched), (hits_b, _) = a.judge(rule), b.judge(rule)
+    position = a.frames.position[a.queries]
+    for condition, rows in _conditions(a):
+        counted = rows[matched[rows]]
+        right_a, right_b = (hits[counted, :1].any(axis=1) for hits in (hits_a, hits_b))
+        blocks = area_groups(position[counted], _AREA_RADII * rule.radius_m)
+        yield {
+            "a": a.model_name,
+            "b": b.model_name,
+            "condition": condition,
+            "gain": _known(gain(right_a, right_b)),
+            "p": mcnemar_exact(right_a, right_b),
+            "p_blocks": paired_permutation(right_a, right_b, blocks),
+        }
+
+
+def _conditions(search: SplitSearch) -> Iterator[tuple[str, np.ndarray]]:
+    """Each condition and the rows of its queries."""
+    conditions = search.frames.condition[search.queries]
+    for condition in dict.fromkeys(conditions.tolist()):
+        yield condition, np.flatnonzero(conditions == condition)
+
+
+def _known(value: float) -> float | None:
+    """None in place of not-a-number, which JSON has no word for."""
+    return None if math.isnan(value) else value

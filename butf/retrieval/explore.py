@@ -1,0 +1,177 @@
+"""What the Explore page asks of one query, and of all queries of a split, from descriptors alone.
+
+`split_search` describes a split once; afterwards another query, k or radius costs neither inference nor disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from butf.dataset.frames import Frames, PlaceRule
+from butf.errors import BadInput
+from butf.retrieval.bank import Progress, bank
+from butf.retrieval.index import Index
+from butf.retrieval.recall import Retrieval, first_correct, ranking
+
+if TYPE_CHECKING:
+    from butf.networks.zoo import Model
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A retrieved database frame: `rank` from 1, `distance` L2 of descriptors, `metres` from the query.
+
+    `metres` and `correct` are None where the position of the query is unknown (a user's own photo).
+    """
+
+    rank: int
+    frame: int
+    distance: float
+    metres: float | None = None
+    correct: bool | None = None
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The candidates of one query by one model; `query` is its frame number, None for a user's own photo.
+
+    `matched`: the database holds a true match. `first_correct`: rank of the first right candidate, None when there
+    is none among those that were searched.
+    """
+
+    model: str
+    query: int | None
+    matched: bool | None
+    first_correct: int | None
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitSearch:
+    """All queries of a split ranked by one model."""
+
+    model_name: str
+    frames: Frames
+    retrieval: Retrieval
+    index: Index
+    _judged: dict[PlaceRule, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+
+    @property
+    def queries(self) -> np.ndarray:
+        """Frame numbers `(Q,)` of the queries of all conditions."""
+        return self.retrieval.queries
+
+    @property
+    def database(self) -> np.ndarray:
+        """Frame numbers `(D,)` of the database."""
+        return self.retrieval.database
+
+    def judge(self, rule: PlaceRule | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Hits `(Q, K)` and matched `(Q,)` under a rule (the data set's own), remembered for the last few rules."""
+        rule = rule or self.frames.place
+        if rule not in self._judged:
+            if len(self._judged) >= 8:
+                self._judged.clear()
+            self._judged[rule] = self.retrieval.judge(rule)
+        return self._judged[rule]
+
+    def result(self, query: int, k: int = 5, rule: PlaceRule | None = None) -> QueryResult:
+        """The first `k` candidates of a query frame; raises `KeyError` when it is no query of this split."""
+        row = self._row(query)
+        hits, matched = self.judge(rule)
+        found = self.retrieval
+        candidates = tuple(
+            Candidate(
+                rank=column + 1,
+                frame=int(found.ids[row, column]),
+                distance=float(found.distances[row, column]),
+                metres=float(found.metres[row, column]),
+                correct=bool(hits[row, column]),
+            )
+            for column in range(min(k, found.ids.shape[1]))
+        )
+        rank = int(first_correct(hits[row : row + 1])[0])
+        return QueryResult(self.model_name, int(query), bool(matched[row]), rank or None, candidates)
+
+    def nearest(self, descriptor: np.ndarray, k: int = 5) -> QueryResult:
+        """The first `k` candidates of a picture from elsewhere, by its descriptor `(C,)`."""
+        distances, rows = self.index.search(np.reshape(descriptor, (1, -1)), k)
+        found = zip(self.database[rows[0]], distances[0], strict=True)
+        candidates = tuple(Candidate(rank, int(i), float(distance)) for rank, (i, distance) in enumerate(found, 1))
+        return QueryResult(self.model_name, None, None, None, candidates)
+
+    def _row(self, query: int) -> int:
+        rows = np.flatnonzero(self.queries == query)
+        if not len(rows):
+            raise KeyError(f"frame {query} is no query of this split")
+        return int(rows[0])
+
+
+@dataclass(frozen=True, eq=False)
+class QueryTable:
+    """All queries of a split, by several models.
+
+    queries and matched `(Q,)`; first_correct: by model name, the rank `(Q,)` of the first right candidate, 0 where
+    there is none among the `depth` that were searched.
+    """
+
+    queries: np.ndarray
+    matched: np.ndarray
+    first_correct: dict[str, np.ndarray]
+    depth: int
+
+    def failures(self, model: str) -> np.ndarray:
+        """Frame numbers of the matched queries whose first candidate is wrong."""
+        return self.queries[self.matched & (self.first_correct[model] != 1)]
+
+    def gains(self, model: str, over: str) -> np.ndarray:
+        """Frame numbers of the queries on which `model` ranks the first right one higher than `over`, best first."""
+        gain = self._ranks(over) - self._ranks(model)
+        order = np.argsort(-gain, kind="stable")
+        return self.queries[order[(gain > 0)[order] & self.matched[order]]]
+
+    def _ranks(self, model: str) -> np.ndarray:
+        ranks = self.first_correct[model]
+        return np.where(ranks == 0, self.depth + 1, ranks)
+
+
+def split_search(
+    frames: Frames,
+    split: str,
+    model: Model,
+    depth: int = 100,
+    progress: Progress | None = None,
+    keep: Path | None = None,
+) -> SplitSearch:
+    """Rank the first `depth` database frames of each query of a split; descriptors come from the bank.
+
+    Raises `BadInput` when the split has no queries or no database.
+    """
+    database = frames.database(split)
+    conditions = [queries for queries in frames.queries(split).values() if len(queries)]
+    if not len(database) or not conditions:
+        lacking = "queries" if len(database) else "database frames"
+        known = ", ".join(frames.splits)
+        raise BadInput(f"data set {frames.name} has no {lacking} in split {split!r}; its splits are {known}")
+    indices = frames.where(split=split)
+    descriptors = bank(frames, indices, model, progress, keep)
+    row = np.full(len(frames), -1)
+    row[indices] = np.arange(len(indices))
+    queries, table = np.concatenate(conditions), descriptors[row[database]]
+    found = ranking(frames, queries, database, descriptors[row[queries]], table, depth)
+    return SplitSearch(model.name, frames, found, Index.build(table))
+
+
+def query_table(searches: Sequence[SplitSearch], rule: PlaceRule | None = None) -> QueryTable:
+    """Where each model's first right candidate stands, for filters; the searches are of one split of one data set."""
+    first = searches[0]
+    if any(not np.array_equal(search.queries, first.queries) for search in searches):
+        raise ValueError("the searches are not of the same queries")
+    ranks = {search.model_name: first_correct(search.judge(rule)[0]) for search in searches}
+    depth = max(search.retrieval.ids.shape[1] for search in searches)
+    return QueryTable(first.queries, first.judge(rule)[1], ranks, depth)
