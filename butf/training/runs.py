@@ -17,13 +17,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 from butf.errors import BadInput
 from butf.files import REPO, runs_dir
-from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, RunState
+from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, RunState, locate
 from butf.training.locks import FileLock, is_held
 
 GRACE_S = 20.0
@@ -105,14 +106,20 @@ def delete(run: Run) -> None:
 def train_command(config: Mapping[str, Any], name: str | Path) -> list[str]:
     """The command line that trains `config` as run `name`, to be run in the repository's folder.
 
-    Every field becomes a flag of its own name; fields that are None are left out.
+    Method and data are always named; any other field becomes a flag where it differs from its default.
     """
     flags: list[str] = []
     for field, value in config.items():
-        if value is not None:
-            flags += [f"--{field.replace('_', '-')}", str(value)]
-    path = name if isinstance(name, Path) else runs_dir() / name
-    return [sys.executable, "-m", "butf", "train", *flags, "--run", _short(path)]
+        if field in ("method", "data") or value != _defaults().get(field):
+            text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
+            flags += [f"--{field.replace('_', '-')}", text]
+    return [sys.executable, "-m", "butf", "train", *flags, "--run", _short(locate(name))]
+
+
+def _defaults() -> dict[str, Any]:
+    from butf.training.config import TrainConfig  # imports torch, which listing and stopping runs can do without
+
+    return {field.name: field.default for field in fields(TrainConfig)}
 
 
 def command_text(command: list[str]) -> str:
