@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,6 +63,26 @@ def write_atomic(path: Path | str, data: bytes | str) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(out: Path | str) -> Iterator[Path]:
+    """A temporary folder beside `out` that becomes `out` when the block ends well, and vanishes when it does not.
+
+    Raises `BadInput` when `out` already exists (nothing is ever overwritten) or cannot be made or written.
+    """
+    out = Path(out)
+    if out.exists():
+        raise BadInput(f"{out} already exists; give a folder that does not, or remove it first")
+    temporary = out.with_name(f".{out.name}.{secrets.token_hex(6)}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.rename(temporary, out)
+    except OSError as error:
+        raise BadInput(f"{out} cannot be written ({_reason(error)}); free space or choose a writable folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _reason(error: OSError) -> str:

@@ -15,6 +15,7 @@ from butf.dataset import table as tables
 from butf.dataset.manifest import Camera, Manifest, PlaceRule, Traversal, read_manifest, utm_zone
 from butf.dataset.modalities import Map, read_map
 from butf.dataset.noise import add_noise, level
+from butf.dataset.poses import angles_deg
 from butf.errors import BadInput
 from butf.files import data_dirs, read_image, write_json
 
@@ -197,8 +198,7 @@ class Frames:
         """(Q, D) float64 degrees of the rotation from one camera to the other, 0 to 180."""
         if self.orientation is None:
             raise BadInput(f"{self.root / 'frames.csv'} has no orientations; add qw, qx, qy, qz to compare angles")
-        cosine = np.abs(self.orientation[queries] @ self.orientation[database].T)
-        return np.degrees(2 * np.arccos(np.clip(cosine, 0, 1)))
+        return angles_deg(self.orientation[queries], self.orientation[database])
 
     def positives(self, queries: np.ndarray, database: np.ndarray, rule: PlaceRule | None = None) -> np.ndarray:
         """(Q, D) bool: the same place by `rule` (the data set's own by default); never a frame with itself."""
@@ -243,6 +243,8 @@ def find_datasets() -> dict[str, Path]:
     for parent in data_dirs():
         for manifest in sorted(parent.glob("*/dataset.json")):
             folder = manifest.parent
+            if folder.name.startswith("."):
+                continue  # still being written
             name = folder.name if folder.name not in found else f"{folder.name} ({parent.name})"
             found[name] = folder
     return found

@@ -160,7 +160,7 @@ def map_bytes(side: Map) -> bytes:
         picture = Image.fromarray(np.where(side.valid, np.rint(values), UNLABELLED).astype(np.uint8), mode="L")
         picture.putpalette(colours.palette().astype(np.uint8).tobytes())
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    picture.save(file, "PNG")
     return file.getvalue()
 
 
