@@ -32,8 +32,8 @@ def random_view(count: int) -> Tensor:
     room = 1.0 - zoom
     shift_x, shift_y = uniform(count, -1, 1) * room, uniform(count, -1, 1) * room
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
-    rows = torch.stack([torch.stack([cosine, -sine, shift_x], dim=1), torch.stack([sine, cosine, shift_y], dim=1)], dim=1)
-    return rows
+    along_x, along_y = torch.stack([cosine, -sine, shift_x], dim=1), torch.stack([sine, cosine, shift_y], dim=1)
+    return torch.stack([along_x, along_y], dim=1)
 
 
 def warp(maps: Tensor, transform: Tensor, mode: str) -> Tensor:

@@ -75,7 +75,8 @@ class TrainConfig:
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise BadInput(f"the configuration has an unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
+            listed = ", ".join(sorted(known))
+            raise BadInput(f"the configuration has an unknown field {unknown[0]!r}; known are {listed}")
         return cls(**values)
 
 

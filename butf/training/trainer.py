@@ -1,0 +1,277 @@
+"""The training loop: draws batches, descends the recipe's loss, measures, saves, stops when asked, resumes."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from butf.dataset.frames import Frames, find_datasets
+from butf.dataset.modalities import default_encoding
+from butf.dataset.samples import Samples
+from butf.errors import BadInput
+from butf.files import write_atomic
+from butf.networks import zoo
+from butf.networks.card import card_text
+from butf.networks.weights import save_weights
+from butf.training.augmentation import augment
+from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
+from butf.training.config import TrainConfig
+from butf.training.folder import Run
+from butf.training.mining import PlaceBatches
+from butf.training.provenance import commit, versions
+from butf.training.recipe import Batch, build_recipe
+from butf.training.session import StopFlag, StopRequested, session
+from butf.training.validation import Validation, describe_samples
+
+LOG_EVERY = 10
+VAL_QUERIES = 60
+GRADIENT_NORM = 5.0
+
+
+def train(run: Run) -> None:
+    """Train the run's configuration to its end, from its checkpoint where it has one.
+
+    Raises StopRequested after SIGTERM or Ctrl-C, once the checkpoint is saved, and BadInput for data, a configuration
+    or a checkpoint that cannot be used.
+    """
+    config = TrainConfig.from_dict(run.config)
+    device = choose_device(config.device)
+    with session(run, device) as stop:
+        trainer = Trainer(run, config, torch.device(device))
+        trainer.fit(stop)
+        trainer.finish()
+
+
+def choose_device(name: str) -> str:
+    """The device of that name; `auto` takes a GPU where there is one. BadInput when cuda is asked for in vain."""
+    if name == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("device is 'cuda', but no GPU can be used here; choose 'cpu' or 'auto'")
+    return "cuda:0" if name == "cuda" else name
+
+
+def find_data(name: str) -> Path:
+    """The data set of that name, or the folder itself."""
+    return find_datasets().get(name, Path(name).expanduser())
+
+
+@dataclass
+class Progress:
+    """Where training stands: all that a checkpoint must hold beside weights and random states."""
+
+    phase: int
+    """Index of the training step."""
+    step: int = 0
+    """Optimiser steps done in it."""
+    images: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """One run at work. The public methods are called once each, in order."""
+
+    def __init__(self, run: Run, config: TrainConfig, device: torch.device):
+        self.run, self.config, self.device = run, config, device
+        torch.manual_seed(config.seed)
+        self.rng = np.random.default_rng(config.seed)
+        self.frames = Frames.load(find_data(config.data))
+        self.encoding = default_encoding(self.frames, config.modality)
+        self.recipe = build_recipe(config).to(device)
+        self.progress = Progress(phase=0)
+        if config.start_from:
+            self._take_first_step(config.start_from)
+        self.first_phase = self.progress.phase
+        self._load_data()
+        self._enter_phase()
+        if run.checkpoint_path.is_file():
+            self._restore()
+
+    @property
+    def phase(self) -> str:
+        """Name of the present training step."""
+        return self.recipe.phases[self.progress.phase]
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of all training steps of this run."""
+        return self.config.steps * (len(self.recipe.phases) - self.first_phase)
+
+    @property
+    def global_step(self) -> int:
+        """Optimiser steps done in this run."""
+        return self.config.steps * (self.progress.phase - self.first_phase) + self.progress.step
+
+    def fit(self, stop: StopFlag) -> None:
+        """All training steps from where the run stands. Raises StopRequested once `stop` is set and all is saved."""
+        self._say_status()
+        with tqdm(total=self.total_steps, initial=self.global_step, unit="step", disable=None) as bar:
+            while True:
+                self._fit_phase(stop, bar)
+                if self.progress.phase + 1 == len(self.recipe.phases):
+                    return
+                self.progress.phase, self.progress.step = self.progress.phase + 1, 0
+                self._enter_phase()
+                self.recipe.begin(self.phase)
+                self._save()
+
+    def finish(self) -> None:
+        """Measure recall on all of val and write the model with its card: the run is finished then."""
+        recall = Validation(self.frames, self.size).recall(self.recipe.network)
+        network = self.recipe.network.eval()
+        card = zoo.describe_card(
+            self.run.name, network, self.config.method, self.config.trunk, image_area=self.config.image_area,
+            encoding=self.encoding if hasattr(network, "decoder") else None, data=self.frames.name,
+            seen=tuple(sorted(set(self.frames.condition[self.batches.indices].tolist()))), val_recall=recall,
+            seed=self.config.seed, config=self.config.as_dict(), command=self.run.command, commit=commit(),
+            versions=versions(), images_seen=self.progress.images, seconds=round(self.progress.seconds, 1),
+        )
+        save_weights(self.run.weights_path, network.state_dict(), {"card": card_text(card)})
+        write_atomic(self.run.card_path, card_text(card))
+        self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+
+    def _load_data(self) -> None:
+        frames, config = self.frames, self.config
+        usable = [name for name in frames.conditions if frames.seen(name)]
+        rows = frames.where(split="train")
+        rows = rows[np.isin(frames.condition[rows], usable)]
+        if len(rows) < config.places:
+            raise BadInput(f"{frames.root} has {len(rows)} frames to train on; expected at least {config.places}, "
+                           "with split train and a condition whose labels may be used")
+        picture = frames.image(int(rows[0]))
+        self.size = zoo.network_size(*picture.size, config.image_area)
+        needs_side = config.method != "image-only"
+        if needs_side and frames.modality_path(int(rows[0]), config.modality) is None:
+            raise BadInput(f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
+                           f"{config.method} learns from it, image-only does not need it")
+        self.samples = Samples(frames, rows, self.size, self.encoding if needs_side else None)
+        self.row_of = {int(frame): row for row, frame in enumerate(rows)}
+        self.batches = PlaceBatches(frames, rows, config)
+        self.validation = Validation(frames, self.size, VAL_QUERIES)
+
+    def _take_first_step(self, name: str) -> None:
+        if len(self.recipe.phases) < 2:
+            raise BadInput("start_from is for methods of two training steps or more; image-only has one")
+        start = zoo.load(name)
+        if start.card.method != "image-only" or start.card.trunk != self.config.trunk:
+            raise BadInput(f"{name} is {start.card.method} on {start.card.trunk}; start_from needs image-only on "
+                           f"{self.config.trunk}")
+        self.recipe.network.trunk.load_state_dict(start.network.trunk.state_dict())
+        self.recipe.network.pool.load_state_dict(start.network.pool.state_dict())
+        self.progress.phase = 1
+        self.recipe.begin(self.phase)
+
+    def _enter_phase(self) -> None:
+        """Free the modules that this training step changes, freeze the rest, and begin a new optimiser."""
+        self.recipe.requires_grad_(False).eval()
+        self.trained = nn.ModuleList(self.recipe.trained(self.phase)).requires_grad_(True)
+        self.optimizer = torch.optim.AdamW(
+            self.trained.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, self.config.learning_rate, total_steps=self.config.steps + 1, pct_start=0.1
+        )
+
+    def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
+        sums: defaultdict[str, float] = defaultdict(float)
+        images = 0
+        since = started = time.perf_counter()
+        while self.progress.step < self.config.steps:
+            if self.progress.step % self.config.refresh_every == 0:
+                self._refresh()
+            batch = self._batch()
+            terms = self._descend(batch)
+            self.progress.step += 1
+            self.progress.images += len(batch.images)
+            images += len(batch.images)
+            for name, value in terms.items():
+                sums[name] += value
+            now = time.perf_counter()
+            self.progress.seconds += now - started
+            started = now
+            bar.update()
+            if self.progress.step % LOG_EVERY == 0 or self.progress.step == self.config.steps:
+                rate = images / (now - since)
+                count = (self.progress.step - 1) % LOG_EVERY + 1
+                self._report(sums, count, rate, bar)
+                sums.clear()
+                images, since = 0, now
+            if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
+                self._validate()
+                since = time.perf_counter()
+            if stop or self.progress.step % self.config.checkpoint_every == 0:
+                self._save()
+            if stop:
+                raise StopRequested(stop.signal)
+        self._validate()
+
+    def _batch(self) -> Batch:
+        frames = self.batches.draw(self.rng)
+        samples = [self.samples[self.row_of[int(frame)]] for frame in frames]
+        images, side, valid = (torch.stack([sample[key] for sample in samples]).to(self.device)
+                               for key in ("image", "side", "valid"))
+        images, side, valid = augment(images.float() / 255, side, valid)
+        positives, negatives = self.batches.pairs(frames)
+        return Batch(images, side, valid, positives.to(self.device), negatives.to(self.device))
+
+    def _descend(self, batch: Batch) -> dict[str, float]:
+        self.trained.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            terms = self.recipe.losses(self.phase, batch)
+        loss: Tensor = terms["loss"]
+        if not torch.isfinite(loss):
+            raise BadInput(f"the loss is {loss.item()} at step {self.global_step}; lower learning_rate and start again")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        self.scheduler.step()
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _refresh(self) -> None:
+        """Seek anew the places that look alike to the present network: the hard negatives of the next steps."""
+        frames = self.batches.searched(self.rng)
+        rows = np.array([self.row_of[int(frame)] for frame in frames])
+        part = "descriptor" if self.phase in ("transfer", "joint") else "main"
+        self.batches.find_look_alikes(frames, describe_samples(self.recipe.network, self.samples, rows, part))
+
+    def _validate(self) -> None:
+        recall = self.validation.recall(self.recipe.network)
+        self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+
+    def _report(self, sums: dict[str, float], count: int, rate: float, bar: tqdm) -> None:
+        means = {name: round(total / count, 6) for name, total in sums.items()}
+        self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[0]})
+        self._say_status()
+        bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
+
+    def _log(self, record: dict[str, object]) -> None:
+        place = {"step": self.global_step, "phase": self.phase, "phase_index": self.progress.phase + 1,
+                 "phases": len(self.recipe.phases), "steps": self.total_steps,
+                 "seconds": round(self.progress.seconds, 2)}
+        self.run.log_metrics(place | record)
+
+    def _say_status(self) -> None:
+        self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
+
+    def _save(self) -> None:
+        progress = {**vars(self.progress), "look_alikes": self.batches.look_alikes}
+        save_checkpoint(self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress,
+                        random_states(self.rng))
+        self._say_status()
+
+    def _restore(self) -> None:
+        saved = load_checkpoint(self.run.checkpoint_path)
+        progress = dict(saved["progress"])
+        self.batches.look_alikes = progress.pop("look_alikes")
+        self.progress = Progress(**progress)
+        self._enter_phase()
+        self.recipe.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.scheduler.load_state_dict(saved["scheduler"])
+        restore_random_states(saved["rng"], self.rng)
