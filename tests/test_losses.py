@@ -1,0 +1,91 @@
+"""The slide's equations against plain loops and hand-made cases."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from butf import losses
+
+
+def unit(*shape: int, seed: int = 0) -> torch.Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_triplet_loss_agrees_with_a_plain_loop(squared: bool) -> None:
+    anchor, positive, negative = unit(3, 9, 5)
+    total = 0.0
+    for q, near, far in zip(anchor.tolist(), positive.tolist(), negative.tolist(), strict=True):
+        d_near, d_far = (math.dist(q, other) ** (2 if squared else 1) for other in (near, far))
+        total += max(d_near - d_far + 0.3, 0.0)
+    assert losses.triplet_loss(anchor, positive, negative, 0.3, squared).item() == pytest.approx(total / 9)
+
+
+def test_plain_triplet_loss_agrees_with_torch() -> None:
+    anchor, positive, negative = unit(3, 16, 8)
+    expected = F.triplet_margin_loss(anchor, positive, negative, margin=0.25, eps=0.0)
+    assert losses.triplet_loss(anchor, positive, negative, 0.25, squared=False).item() == pytest.approx(expected.item())
+
+
+def test_equal_descriptors_give_a_finite_gradient() -> None:
+    anchor = unit(4, 8).requires_grad_()
+    losses.triplet_loss(anchor, anchor.detach().clone(), anchor.detach().clone(), 0.2, squared=False).backward()
+    assert torch.isfinite(anchor.grad).all()
+
+
+def test_transfer_loss_is_the_mean_over_measured_pixels_only() -> None:
+    reconstructed, side = torch.rand(2, 3, 1, 4, 5)
+    valid = torch.rand(3, 1, 4, 5) > 0.4
+    errors = [abs(reconstructed[i] - side[i]).item() for i in zip(*valid.nonzero(as_tuple=True), strict=True)]
+    assert losses.transfer_loss(reconstructed, side, valid).item() == pytest.approx(sum(errors) / len(errors), rel=1e-5)
+
+
+def test_transfer_loss_of_nothing_measured_is_zero() -> None:
+    nothing = torch.zeros(2, 1, 3, 3, dtype=torch.bool)
+    assert losses.transfer_loss(torch.rand(2, 1, 3, 3), torch.rand(2, 1, 3, 3), nothing).item() == 0.0
+
+
+def test_equation_3_weighs_its_terms() -> None:
+    main, side, full, transfer = torch.tensor([0.5, 0.25, 0.125, 2.0])
+    assert losses.bottom_up_loss(main, side, full, transfer, 2.0, 4.0, 0.5).item() == 0.5 + 0.5 + 0.5 + 1.0
+
+
+@pytest.mark.parametrize(("full", "main", "expected"), [(0.2, 0.5, 0.0), (0.45, 0.5, 0.05), (0.6, 0.5, 0.2)])
+def test_equation_4_is_a_hinge(full: float, main: float, expected: float) -> None:
+    found = losses.diversification_loss(torch.tensor(full), torch.tensor(main), 0.1).item()
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_imitation_moves_only_the_hallucinating_network() -> None:
+    hallucinated, true = torch.rand(2, 2, 3, 4, 4).unbind()
+    hallucinated, true = hallucinated.requires_grad_(), true.requires_grad_()
+    loss = losses.imitation_loss(hallucinated, true)
+    loss.backward()
+    assert loss.item() == pytest.approx(((hallucinated - true) ** 2).mean().item())
+    assert true.grad is None and hallucinated.grad.abs().sum() > 0
+
+
+def test_hardest_triplets_agree_with_a_search_over_all_pairs() -> None:
+    descriptors = unit(12, 6, seed=3)
+    place = [0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4]  # the 3 stands alone and has no positive
+    positives = torch.tensor([[i != j and place[i] == place[j] for j in range(12)] for i in range(12)])
+    negatives = torch.tensor([[abs(place[i] - place[j]) > 1 for j in range(12)] for i in range(12)])
+    found = list(zip(*(part.tolist() for part in losses.hardest_triplets(descriptors, positives, negatives)),
+                     strict=True))
+    expected = []
+    for i in range(12):
+        near = [(math.dist(descriptors[i], descriptors[j]), j) for j in range(12) if positives[i, j]]
+        far = [(math.dist(descriptors[i], descriptors[j]), j) for j in range(12) if negatives[i, j]]
+        if near and far:
+            expected.append((i, max(near)[1], min(far)[1]))
+    assert found == expected and len(expected) == 11
+
+
+def test_a_batch_without_triplets_costs_nothing_and_can_still_be_descended() -> None:
+    descriptors = unit(4, 8).requires_grad_()
+    none = torch.zeros(4, 4, dtype=torch.bool)
+    loss = losses.batch_hard_loss(descriptors, none, none, 0.25)
+    loss.backward()
+    assert loss.item() == 0.0 and descriptors.grad.abs().sum() == 0

