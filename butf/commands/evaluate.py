@@ -72,7 +72,7 @@ def as_text(report: dict[str, Any]) -> str:
 def _recall_table(models: list[dict[str, Any]]) -> str:
     first = models[0]["conditions"][0]
     header = ("condition", "model", "place labels", "queries", "unmatched", *(f"R@{n}" for n in first["recall"]),
-              *(f"R@1 < {limit} m" for limit in first["recall_at_distance"]))  # fmt: skip
+              *(f"top-1 < {limit} m" for limit in first["recall_at_distance"]))  # fmt: skip
     rows = [
         (
             entry["condition"], model["name"], "seen" if entry["seen"] else "unseen",

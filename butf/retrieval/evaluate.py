@@ -108,9 +108,7 @@ def _model_entry(model: Model, search: SplitSearch, rule: PlaceRule, errors: np.
             for condition, rows in _conditions(search)
         ],
     }
-    if errors is not None:
-        entry["side"] = summary(errors)
-    return entry
+    return entry | _side(errors)
 
 
 def _condition_entry(
@@ -134,9 +132,12 @@ def _condition_entry(
             f"{limit:g}": _known(recall_at_distance(metres, matched, limit)) for limit in distance_limits(rule.radius_m)
         },
     }
-    if errors is not None:
-        entry["side"] = summary(errors[rows])
-    return entry
+    return entry | _side(None if errors is None else errors[rows])
+
+
+def _side(errors: np.ndarray | None) -> dict[str, Any]:
+    found = None if errors is None else summary(errors)
+    return {} if found is None else {"side": found}
 
 
 def _pairs(methods: Sequence[str]) -> list[tuple[int, int]]:
