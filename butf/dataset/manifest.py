@@ -78,7 +78,7 @@ def read_manifest(path: Path) -> Manifest:
     check.that(isinstance(value.get("modalities", {}), dict), "modalities is not an object", '{"depth": {"near_m": 1}}')
     check.that(isinstance(value.get("noise", {}), dict), "noise is not an object", '{"rgb": {"night": 0.03}}')
     return Manifest(
-        name=str(value.get("name", path.parent.name)),
+        name=str(value.get("name", path.resolve().parent.name)),
         licence=str(value.get("licence", "unknown")),
         source=str(value.get("source", "unknown")),
         cameras=tuple(
@@ -130,7 +130,8 @@ class _Check:
             self.that(name in entry, f"an entry of {key} has no {name!r}", ", ".join(needed))
         made = kind(**{field.name: entry[field.name] for field in fields if field.name in entry})
         complaint = fault(made)
-        self.that(complaint is None, f"{key}: {complaint} in {entry!r}", "the form described in the README")
+        if complaint is not None:
+            raise BadInput(f"{self.path}: {key}: {complaint}, not as in {entry!r}")
         return made
 
 
@@ -140,7 +141,7 @@ def _is_number(value: object) -> bool:
 
 def _camera_fault(camera: Camera) -> str | None:
     if not all(_is_number(getattr(camera, key)) for key in ("width", "height", "fx", "fy", "cx", "cy")):
-        return "a value is not a number"
+        return "width, height, fx, fy, cx and cy must be numbers of pixels"
     if min(camera.width, camera.height, camera.fx, camera.fy) <= 0:
         return "width, height, fx and fy must be above 0"
     return None
@@ -190,6 +191,9 @@ def _modality(name: str, entry: Any, check: _Check) -> dict:
     near, far = entry.get("near_m", 1.0), entry.get("far_m", 100.0)
     fine = _is_number(near) and _is_number(far) and 0 < near < far
     check.that(fine, f"modality {name} has near_m {near!r} and far_m {far!r}", "0 < near_m < far_m in metres")
+    classes = entry.get("classes", [])
+    fine = isinstance(classes, list) and len(classes) < 256 and all(isinstance(word, str) for word in classes)
+    check.that(fine, f"modality {name} has classes {classes!r}", "a list of at most 255 names")
     return entry
 
 

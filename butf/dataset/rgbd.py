@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from butf.dataset.frames import Camera, Frames, PlaceRule, write_frames
 from butf.dataset.modalities import Map, write_map
-from butf.dataset.pose_split import DATABASE, QUERIES, split_by_pose
+from butf.dataset.pose_split import DATABASE, LEFT_OUT, QUERIES, split_by_pose
 from butf.dataset.poses import quaternions
 from butf.dataset.table import QUATERNION
 from butf.errors import BadInput
@@ -89,7 +89,7 @@ def import_rgbd(
         orientation = quaternions(np.array([source.rotation for source in found]))
         parts = split_by_pose(centres, orientation, place, test_share, val_share)
         names = np.array([source.name for source in found])
-        left |= {reason: tuple(names[parts.reason == reason].tolist()) for reason in set(parts.reason.tolist()) - {""}}
+        left |= {reason: tuple(names[parts.reason == reason].tolist()) for reason in LEFT_OUT if reason in parts.reason}
         kept = np.flatnonzero(parts.reason == "")
         table = _table(names[kept], parts.split[kept], parts.traversal[kept], centres[kept], orientation[kept])
         for frame, row in zip(tqdm(table["frame"], "frames", disable=None if progress else True), kept, strict=True):
