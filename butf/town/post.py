@@ -1,0 +1,88 @@
+"""From linear light to a picture: bloom, falling snow and rain, exposure, vignette, tone curve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from butf.town.conditions import Condition
+
+_STEPS = 4096
+
+
+class Develop:
+    """Turns colours in linear light (H, W, 3) into 8-bit pictures for one traversal."""
+
+    def __init__(self, condition: Condition, width: int, height: int):
+        self._condition, self._shape = condition, (height, width)
+        y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j].astype(np.float32)
+        self._vignette = (1 - 0.22 * (x * x + y * y) / 2)[..., None]
+        self._blur = [(_gaussian(height, s), _gaussian(width, s)) for s in (width / 80, width / 18)]
+        light = np.linspace(0, 8, _STEPS, dtype=np.float32)
+        curve = np.clip(light * (1 + light / 4) / (1 + light) * 1.18, 0, 1) ** (1 / 2.2)
+        self._curve = np.round(curve * 255).astype(np.uint8)
+
+    def __call__(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        condition = self._condition
+        light = light * np.float32(condition.exposure)
+        if condition.lamps:
+            light = np.minimum(light, 5.0)
+            light = light + self._bloom(light)
+        if condition.snow > 0.1:
+            light = self._flakes(light, rng)
+        if condition.wet > 0.1:
+            light = self._drops(light, rng)
+        if condition.flare:
+            light = light + np.float32(condition.flare * 0.1) * np.float32([1, 0.7, 0.4])
+        if condition.adapt:
+            middle = np.median(light[::4, ::4].mean(2))
+            light = light * np.float32(np.clip(0.42 / (middle + 0.05), 0.75, 1.6))
+        step = np.clip(light * self._vignette * np.float32((_STEPS - 1) / 8), 0, _STEPS - 1).astype(np.uint16)
+        return self._curve[step]
+
+    def _bloom(self, light: np.ndarray) -> np.ndarray:
+        bright = np.clip(light - 1, 0, 4)
+        if bright.max() == 0:
+            return bright
+        glow = np.zeros_like(bright)
+        for channel in range(3):
+            for down, across in self._blur:
+                glow[..., channel] += down @ bright[..., channel] @ across.T
+        return glow * np.float32(0.5)
+
+    def _flakes(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        height, width = self._shape
+        count = int(height * width * 0.003 * self._condition.snow)
+        y, x = rng.integers(0, height - 1, count), rng.integers(0, width - 1, count)
+        share = rng.uniform(0.06, 0.42, count).astype(np.float32)[:, None]
+        for dy, dx, part in ((0, 0, 1.0), (0, 1, 0.5), (1, 0, 0.5)):
+            here = y + dy, x + dx
+            light[here] += share * np.float32(part) * (np.float32(0.95) - light[here])
+        return light
+
+    def _drops(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Streaks of rain, and drops on the lens that show the scene upside down and blurred."""
+        height, width = self._shape
+        count = int(height * width * 0.0012 * self._condition.wet)
+        y, x = rng.integers(0, height - 8, count), rng.integers(0, width - 2, count)
+        share = rng.uniform(0.02, 0.12, count).astype(np.float32)[:, None]
+        bright = np.float32(light.mean() * 1.8 + 0.08)
+        for k in range(7):
+            here = y + k, x + k // 4
+            light[here] += share * (bright - light[here])
+        rows, columns = np.mgrid[:height, :width]
+        for _ in range(int(6 * self._condition.wet)):
+            radius = rng.uniform(0.012, 0.03) * width
+            cy, cx = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
+            inside = np.clip(1.4 - np.hypot(rows - cy, columns - cx) / radius, 0, 1)[..., None].astype(np.float32)
+            top, left = int(max(cy - 2 * radius, 0)), int(max(cx - 2 * radius, 0))
+            patch = light[top: int(cy + 2 * radius) + 1, left: int(cx + 2 * radius) + 1].mean((0, 1))
+            slope = np.clip((rows - cy) / (2 * radius), -0.5, 0.5)[..., None].astype(np.float32)
+            light = light + np.minimum(inside * 1.5, 0.8) * (patch * (1 + 0.7 * slope) - light)
+        return light
+
+
+def _gaussian(size: int, sigma: float) -> np.ndarray:
+    """(size, size) matrix that blurs a column; light that would leave the picture is lost."""
+    k = np.arange(size, dtype=np.float32)
+    return (np.exp(-0.5 * ((k[:, None] - k) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))).astype(np.float32)

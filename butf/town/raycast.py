@@ -1,0 +1,93 @@
+"""Visibility by Embree: a large scene that stays for a traversal and a small one that changes with every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+
+from butf.town.mesh import Mesh
+
+NEAR_TRAFFIC = 16.0       # metres from a vehicle's middle within which its shadow is looked for
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """First hits of N rays: row of `Scene.table` (-1: none), distance in metres, barycentric u and v."""
+
+    row: np.ndarray
+    distance: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+
+
+class Scene:
+    """Triangles and their attribute rows; `set_traffic` replaces the moving ones."""
+
+    def __init__(self, mesh: Mesh):
+        self._still = _embree(mesh)
+        self._count = len(mesh.points)
+        self._still_table = mesh.table
+        self._surfaces = float(mesh.table[:, 15].max()) + 1
+        self.table = np.concatenate([mesh.table, np.zeros((8192, 16), np.float32)])
+        self._moving, self._middles = None, np.zeros((0, 2), np.float32)
+
+    def set_traffic(self, mesh: Mesh, middles: np.ndarray) -> None:
+        """Vehicles of the next frame; `middles` (V, 2) are their centres."""
+        self._moving, self._middles = None, np.asarray(middles, np.float32)
+        if len(mesh.points):
+            self._moving = _embree(mesh)
+            rows = self.table[self._count: self._count + len(mesh.table)]
+            rows[:] = mesh.table[: len(rows)]
+            rows[:, 15] += self._surfaces
+
+    def is_moving(self, row: np.ndarray) -> np.ndarray:
+        return row >= self._count
+
+    def first_hits(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
+        """First hits of rays (N, 3) with unit directions."""
+        found = self._still[0].run(origins, directions, output=1)
+        row, distance, u, v = found["primID"], found["tfar"], found["u"], found["v"]
+        if self._moving is not None:
+            near = np.flatnonzero(self._towards_traffic(origins, directions))
+            if len(near):
+                other = self._moving[0].run(
+                    np.ascontiguousarray(origins[near]), np.ascontiguousarray(directions[near]), output=1)
+                front = (other["primID"] >= 0) & ((row[near] < 0) | (other["tfar"] < distance[near]))
+                at = near[front]
+                row[at] = other["primID"][front] + self._count
+                distance[at], u[at], v[at] = other["tfar"][front], other["u"][front], other["v"][front]
+        return Hits(row, distance, u, v)
+
+    def occluded(self, points: np.ndarray, directions: np.ndarray, reach: np.ndarray | None = None) -> np.ndarray:
+        """Is anything between `points` (N, 3) and `reach` (N,) metres (default: no end) along `directions`?
+
+        `directions` is (N, 3) or one direction (1, 3) for all.
+        """
+        hidden = self._still[0].run(points, directions, dists=reach, query="OCCLUDED") == 0
+        if self._moving is not None:
+            apart = np.abs(points[:, None, :2] - self._middles[None]).max(2).min(1)
+            near = np.flatnonzero((apart < NEAR_TRAFFIC) & ~hidden)
+            if len(near):
+                directions = directions if len(directions) == 1 else np.ascontiguousarray(directions[near])
+                hidden[near] = self._moving[0].run(np.ascontiguousarray(points[near]), directions,
+                                                   dists=None if reach is None else reach[near], query="OCCLUDED") == 0
+        return hidden
+
+    def _towards_traffic(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """Rays that pass within 6.5 m of a vehicle's middle, seen from above."""
+        length = np.hypot(directions[:, 0], directions[:, 1]) + 1e-6
+        near = np.zeros(len(origins), bool)
+        for x, y in self._middles:
+            dx, dy = x - origins[:, 0], y - origins[:, 1]
+            across = np.abs(dx * directions[:, 1] - dy * directions[:, 0])
+            near |= (across < 6.5 * length) & (dx * directions[:, 0] + dy * directions[:, 1] > -6.5)
+        return near
+
+
+def _embree(mesh: Mesh) -> tuple:
+    """The scene and the mesh object that must live as long as it."""
+    scene = rtcore_scene.EmbreeScene()
+    return scene, TriangleMesh(scene, np.ascontiguousarray(mesh.points))

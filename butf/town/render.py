@@ -1,0 +1,170 @@
+"""One frame: colour, depth, reflectance and classes from the same rays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from butf.town.camera import Rays, make_camera
+from butf.town.classes import CLASS
+from butf.town.conditions import Condition
+from butf.town.district import District
+from butf.town.light import Lighting, Visibility
+from butf.town.mesh import joined
+from butf.town.plan import stream
+from butf.town.post import Develop
+from butf.town.raycast import Hits, Scene
+from butf.town.sky import Sky
+from butf.town.surface import Surface, Surfaces
+from butf.town.traffic import Traffic
+from butf.town.traversal import make_poses
+
+LIDAR_REACH = 100.0       # metres beyond which nothing comes back
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """`rgb` (H, W, 3) uint8; `depth` (H, W) float32 metres along the optical axis, 0 for sky; `reflectance` (H, W)
+    float32 0..1, 0 where nothing came back; `classes` (H, W) uint8."""
+
+    rgb: np.ndarray
+    depth: np.ndarray
+    reflectance: np.ndarray
+    classes: np.ndarray
+
+
+class Renderer:
+    """Renders the frames of one traversal of one district; `samples` 1 has no antialiasing, 2 refines edges."""
+
+    def __init__(self, district: District, condition: Condition, samples: int = 2):
+        config = district.config
+        self._district, self._samples = district, samples
+        self._condition = condition = condition.at_season(config.season)
+        self.poses = make_poses(config, district.plan, condition)
+        self._traffic = Traffic(config, district.plan, condition, self.poses, district.fleet)
+        self._scene = Scene(joined([district.static, district.dynamic(condition)]))
+        rng = stream(config, "light", district.split, condition.name)
+        self._sky = Sky(condition, rng)
+        lamps = np.array(district.places.lamps, np.float32).reshape(-1, 4)
+        self._lighting = Lighting(condition, self._scene, self._sky, lamps, rng)
+        self.camera = make_camera(config)
+        self._rays = Rays(self.camera)
+        self._surfaces = Surfaces(district, self._scene, condition, 1 / self.camera.fx)
+        self._develop = Develop(condition, config.width, config.height)
+
+    def picture(self, index: int) -> Picture:
+        """The frame at place `index`."""
+        district, shape = self._district, (self.camera.height, self.camera.width)
+        traffic, middles = self._traffic.at(index)
+        shift = np.array([*district.origin, 0.0])
+        self._scene.set_traffic(traffic.moved(-shift[0], -shift[1]), middles - district.origin)
+        eye = (self.poses.position[index] - shift).astype(np.float32)
+        yaw = float(self.poses.yaw[index])
+        rng = stream(district.config, "frame", district.split, self._condition.name, index)
+
+        directions, axial = self._rays.centres(yaw)
+        hits = self._scene.first_hits(_repeated(eye, len(directions)), directions)
+        seen = np.flatnonzero(hits.row >= 0)
+        surface = self._surfaces.at(eye, directions[seen], _taken(hits, seen))
+        visible = self._lighting.visibility(surface, self._rays.phase[seen])
+        visible = Visibility(*(None if x is None else self._smoothed(x, seen) for x in (visible.sky, visible.sun)))
+        light = self._sky_or(directions, seen, surface, visible, eye, yaw, rng)
+        if self._samples > 1:
+            edges = self._edges(surface, seen)
+            if len(edges):
+                light[edges] = self._refined(edges, eye, yaw, rng)
+        rgb = self._develop(light.reshape(*shape, 3), rng)
+        depth = self._image(seen, surface.distance * axial[seen], 0.0)
+        classes = self._image(seen, surface.kind, CLASS["sky"])
+        return Picture(rgb, depth, self._image(seen, _reflectance(surface), 0.0), classes)
+
+    def _image(self, seen: np.ndarray, values: np.ndarray, empty: float) -> np.ndarray:
+        image = np.full(self.camera.height * self.camera.width, empty, values.dtype)
+        image[seen] = values
+        return image.reshape(self.camera.height, self.camera.width)
+
+    def _sky_or(self, directions, seen, surface, visible, eye, yaw, rng) -> np.ndarray:
+        """Linear light (N, 3) along all directions: the sky's where nothing is `seen`."""
+        light = np.empty((len(directions), 3), np.float32)
+        missed = np.ones(len(directions), bool)
+        missed[seen] = False
+        light[missed] = self._sky(directions[missed])
+        forward = np.float32([np.cos(yaw), np.sin(yaw), 0])
+        colour = self._lighting.shade(surface, visible, eye, forward)
+        self._mirror(colour, directions[seen], surface, rng)
+        clear = np.exp(-surface.distance * np.float32(self._condition.fog))[:, None]
+        light[seen] = colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
+        return light
+
+    def _mirror(self, colour: np.ndarray, directions: np.ndarray, surface: Surface, rng) -> None:
+        """Adds what glass and wet ground mirror. Dry glass shows the sky or a darker grey street."""
+        rows = np.flatnonzero(surface.gloss > 0.03)
+        if not len(rows):
+            return
+        normal, view = surface.normal[rows], directions[rows]
+        if self._condition.wet:
+            normal = normal + rng.normal(size=normal.shape).astype(np.float32) * np.float32(0.015)
+            normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        out = view - 2 * np.einsum("ij,ij->i", view, normal)[:, None] * normal
+        start = surface.point[rows] + surface.normal[rows] * np.float32(0.02)
+        mirrored = self._sky(out)
+        if self._condition.wet:
+            hits = self._scene.first_hits(start, out)
+            met = np.flatnonzero(hits.row >= 0)
+            if len(met):
+                mirrored[met] = self._lighting.simple(self._surfaces.at(start[met], out[met], _taken(hits, met)))
+        else:
+            mirrored[self._scene.occluded(start, out)] = self._sky.horizon * np.float32(0.22)
+        share = surface.gloss[rows, None]
+        colour[rows] += share * (mirrored - colour[rows])
+
+    def _smoothed(self, values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Averages neighbouring pixels so that the four phases of sky directions blend into all eight."""
+        total = _blurred(self._image(seen, values, 0.0))
+        weight = _blurred(self._image(seen, np.ones_like(values), 0.0))
+        return total.ravel()[seen] / weight.ravel()[seen]
+
+    def _edges(self, surface: Surface, seen: np.ndarray) -> np.ndarray:
+        """Pixels whose neighbour to any side shows another surface."""
+        number = self._image(seen, surface.number, -1.0)
+        edge = np.zeros(number.shape, bool)
+        across, down = number[:, 1:] != number[:, :-1], number[1:] != number[:-1]
+        edge[:, 1:] |= across
+        edge[:, :-1] |= across
+        edge[1:] |= down
+        edge[:-1] |= down
+        return np.flatnonzero(edge)
+
+    def _refined(self, pixels: np.ndarray, eye: np.ndarray, yaw: float, rng) -> np.ndarray:
+        """Linear light (P, 3) of pixels as the mean of four rays."""
+        directions = self._rays.around(pixels, yaw)
+        hits = self._scene.first_hits(_repeated(eye, len(directions)), directions)
+        seen = np.flatnonzero(hits.row >= 0)
+        surface = self._surfaces.at(eye, directions[seen], _taken(hits, seen))
+        visible = self._lighting.visibility(surface, (seen & 3).astype(np.int8))
+        light = self._sky_or(directions, seen, surface, visible, eye, yaw, rng)
+        return np.minimum(light, 6.0).reshape(-1, 4, 3).mean(1)
+
+
+def _reflectance(surface: Surface) -> np.ndarray:
+    """What a lidar beside the camera gets back: near infrared, angle and range; glass returns next to nothing."""
+    value = surface.nir * surface.facing**0.7 * np.clip(1.15 / (1 + (surface.distance / 45) ** 2), 0, 1)
+    glass = surface.gloss >= 0.06
+    value = np.where(glass & (surface.kind != CLASS["road"]), 0.02 + 0.3 * (surface.facing > 0.995), value)
+    return np.where(surface.distance > LIDAR_REACH, 0, np.clip(value, 0.004, 1)).astype(np.float32)
+
+
+def _repeated(eye: np.ndarray, count: int) -> np.ndarray:
+    return np.ascontiguousarray(np.broadcast_to(eye, (count, 3)))
+
+
+def _taken(hits: Hits, rows: np.ndarray) -> Hits:
+    return Hits(hits.row[rows], hits.distance[rows], hits.u[rows], hits.v[rows])
+
+
+def _blurred(image: np.ndarray) -> np.ndarray:
+    """Weights 1, 2, 1 along both axes."""
+    image = np.pad(image, 1, mode="edge")
+    image = image[:-2] + 2 * image[1:-1] + image[2:]
+    return image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]

@@ -1,0 +1,208 @@
+"""Writes the town as a data set: frames over several processes, then the tables. Finished frames are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from butf.dataset.modalities import Map, map_bytes
+from butf.errors import BadInput
+from butf.town.conditions import CONDITIONS
+from butf.town.config import SPLITS, TownConfig
+from butf.town.district import District
+from butf.town.progress import Progress
+from butf.town.render import Picture, Renderer
+from butf.town.tables import FIRST_NUMBER, write_tables
+
+CHUNK = 48                 # frames a task; a traversal's scene takes as long to build as about twenty frames
+_ENDS = {".jpg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
+_FOLDERS = {"rgb": ".jpg", "depth": ".png", "reflectance": ".png", "semantics": ".png"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Frames of one traversal of one district that one process renders."""
+
+    out: Path
+    config: TownConfig
+    split: str
+    condition: str
+    places: tuple[int, ...]
+    samples: int
+
+
+def write_town(
+    out: Path | str, config: TownConfig, workers: int | None = None, splits: Sequence[str] = SPLITS,
+    conditions: Sequence[str] | None = None, stride: int = 1, samples: int = 2, progress: bool = True,
+) -> Path:
+    """Render the town into folder `out` and return it.
+
+    Only every `stride`-th place of the given `splits` and `conditions` (default: all) is rendered; a frame is the
+    same whichever others are asked for. Frames found complete in `out` are kept, so that an interrupted run goes on
+    where it stopped. `workers` processes are used (default: one a core). Raises `BadInput` for unknown names, when
+    `out` holds a town of other settings, or when it cannot be written.
+    """
+    out = Path(out)
+    conditions = tuple(CONDITIONS if conditions is None else conditions)
+    _check(splits, SPLITS, "split")
+    _check(conditions, tuple(CONDITIONS), "condition")
+    if stride < 1 or samples not in (1, 2):
+        raise BadInput(f"town stride {stride} and samples {samples}; expected stride >= 1 and samples 1 or 2")
+    workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count()
+    with _writable(out):
+        out.mkdir(parents=True, exist_ok=True)
+        _claim(out, config, samples)
+        chosen = {(s, c): places(config, s, c, stride) for s in splits for c in conditions}
+        tasks, count = [], 0
+        for (split, condition), all_places in chosen.items():
+            todo = [place for place in all_places if not _complete(out, split, condition, place)]
+            count += len(todo)
+            tasks += [Task(out, config, split, condition, tuple(todo[k: k + CHUNK]), samples)
+                      for k in range(0, len(todo), CHUNK)]
+        with Progress(count, enabled=progress) as bar:
+            for finished in _results(tasks, workers):
+                bar.advance(finished)
+        write_tables(out, config, chosen)
+    return out
+
+
+def places(config: TownConfig, split: str, condition: str, stride: int = 1) -> list[int]:
+    """Places of a traversal that the configuration keeps, in order; every `stride`-th of them."""
+    count = config.places(split)
+    kept = {"train": config.train_kept, "val": config.val_kept, "test": config.test_queries_kept}[split]
+    if not kept or kept >= count or (split == "test" and CONDITIONS[condition].role == "reference"):
+        kept = count
+    return [int(place) for place in np.floor(np.arange(kept) * count / kept)][::stride]
+
+
+def frame_path(out: Path, folder: str, split: str, condition: str, place: int) -> Path:
+    """Where a frame's picture or side map lies."""
+    return out / condition / folder / f"{FIRST_NUMBER[split] + place:06d}{_FOLDERS[folder]}"
+
+
+def _check(given: Sequence[str], known: Sequence[str], what: str) -> None:
+    for name in given:
+        if name not in known:
+            raise BadInput(f"unknown town {what} {name!r}; expected some of {', '.join(known)}")
+
+
+@contextlib.contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadInput(f"{out} cannot be written ({reason}); free space or choose a writable folder") from error
+
+
+def _claim(out: Path, config: TownConfig, samples: int) -> None:
+    """Notes the settings in `out`; frames of other settings must not be taken for ours."""
+    note = out / "town.json"
+    frames = {name: value for name, value in config.as_dict().items() if not name.endswith("_kept")} | {"samples": samples}
+    text = _json(frames)
+    if note.exists() and note.read_text(encoding="utf-8") != text:
+        raise BadInput(f"{out} holds a town of other settings; give another folder or remove it")
+    note.write_text(text, encoding="utf-8")
+
+
+def _json(value: dict) -> str:
+    import json
+
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _complete(out: Path, split: str, condition: str, place: int) -> bool:
+    """Are all files of the frame there, with their ends?"""
+    for folder, suffix in _FOLDERS.items():
+        try:
+            with frame_path(out, folder, split, condition, place).open("rb") as file:
+                file.seek(-8, os.SEEK_END)
+                if not file.read().endswith(_ENDS[suffix]):
+                    return False
+        except OSError:
+            return False
+    return True
+
+
+def _results(tasks: list[Task], workers: int) -> Iterator[int]:
+    """Numbers of finished frames as they come."""
+    if workers == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield from _render(task)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(tasks))) as pool:
+        for finished in pool.imap_unordered(_render_all, tasks):
+            yield finished
+
+
+_held: dict[str, tuple] = {}      # the district and the traversal a process worked on last
+
+
+def _renderer(task: Task) -> Renderer:
+    key = task.config, task.split
+    if _held.get("district", (None,))[0] != key:
+        _held.clear()
+        _held["district"] = key, District(task.config, task.split)
+    traversal = (*key, task.condition, task.samples)
+    if _held.get("renderer", (None,))[0] != traversal:
+        _held.pop("renderer", None)
+        _held["renderer"] = traversal, Renderer(_held["district"][1], CONDITIONS[task.condition], task.samples)
+    return _held["renderer"][1]
+
+
+def _render_all(task: Task) -> int:
+    return sum(_render(task))
+
+
+def _render(task: Task) -> Iterator[int]:
+    renderer = _renderer(task)
+    with _writable(task.out):
+        for folder in _FOLDERS:
+            (task.out / task.condition / folder).mkdir(parents=True, exist_ok=True)
+        for place in task.places:
+            for folder, data in encoded(renderer.picture(place), task.config).items():
+                _replace(frame_path(task.out, folder, task.split, task.condition, place), data)
+            yield 1
+
+
+def encoded(picture: Picture, config: TownConfig) -> dict[str, bytes]:
+    """The four files of a frame. Depth and reflectance are rounded first, which makes them compress."""
+    file = io.BytesIO()
+    Image.fromarray(picture.rgb).save(file, "JPEG", quality=config.jpeg_quality)
+    depth = rounded_depth(picture.depth, config.depth_bits)
+    step = config.reflectance_step
+    reflectance = np.maximum(np.rint(picture.reflectance * 255 / step) * step, 1) / 255
+    everywhere = np.ones(depth.shape, bool)
+    return {
+        "rgb": file.getvalue(),
+        "depth": map_bytes(Map("depth", depth, depth > 0)),
+        "reflectance": map_bytes(Map("reflectance", reflectance.astype(np.float32), picture.reflectance > 0)),
+        "semantics": map_bytes(Map("semantics", picture.classes.astype(np.float32), everywhere)),
+    }
+
+
+def rounded_depth(depth: np.ndarray, bits: int) -> np.ndarray:
+    """Metres with `bits` significant bits in units of 1/256 m; 0 (no measurement) from 255.99 m on."""
+    stored = np.rint(depth * 256)
+    step = np.exp2(np.maximum(np.floor(np.log2(np.maximum(stored, 1))) + 1 - bits, 0))
+    stored = np.rint(stored / step) * step
+    return np.where(stored > 65535, 0, stored / 256).astype(np.float32)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Atomic but not flushed: after a power cut `_complete` finds files without their end."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
