@@ -19,13 +19,13 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from butf.errors import BadInput
 from butf.files import read_json, runs_dir, write_json
 from butf.training.locks import FileLock, holder, is_held
+from butf.training.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 LOCK_VARIABLE = "BUTF_RUN_LOCK"  # descriptor of a lock that the starting process handed down
@@ -34,33 +34,6 @@ PATIENCE_S = 1.0  # readers ask for the lock too, for microseconds at a time
 
 class NameTaken(BadInput):
     """There is a run, or something else, of that name already."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What is known of a run from outside. Times are seconds since 1970 (UTC); `steps` counts all phases."""
-
-    name: str
-    path: Path
-    state: str  # queued | running | finished | stopped | interrupted | failed
-    step: int
-    steps: int
-    phase: str
-    message: str
-    started: float | None
-    updated: float | None
-    method: str
-    data: str
-
-    @property
-    def active(self) -> bool:
-        """Whether a trainer lives: it can be stopped, and the folder must not be touched."""
-        return self.state in ("queued", "running")
-
-    @property
-    def resumable(self) -> bool:
-        """Whether training can go on from where it ended."""
-        return self.state in ("stopped", "interrupted", "failed")
 
 
 class Run:

@@ -24,8 +24,9 @@ from typing import Any
 
 from butf.errors import BadInput
 from butf.files import REPO, runs_dir
-from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, RunState, locate
+from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, locate
 from butf.training.locks import FileLock, is_held
+from butf.training.state import RunState
 
 GRACE_S = 20.0
 
@@ -127,16 +128,20 @@ def command_text(command: list[str]) -> str:
     return shlex.join(["python", *command[1:]])
 
 
+def fresh_name(config: Mapping[str, Any]) -> str:
+    """A name that no run has yet, from the method and the time: `bu-tf-20261121-1012-a`."""
+    stem = f"{config.get('method', 'run')}-{time.strftime('%Y%m%d-%H%M')}"
+    return next(name for suffix in _suffixes() if not (runs_dir() / (name := f"{stem}-{suffix}")).exists())
+
+
 def _create(config: Mapping[str, Any], name: str | None) -> Run:
     if name is not None:
         if not NAME.fullmatch(name):
             raise BadInput(f"{name!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
         return Run.create(name, config, train_command(config, name))
-    stem = f"{config.get('method', 'run')}-{time.strftime('%Y%m%d-%H%M')}"
-    names = (f"{stem}-{suffix}" for suffix in _suffixes())
     while True:
-        name = next(names)
-        with suppress(NameTaken):
+        name = fresh_name(config)
+        with suppress(NameTaken):  # another tab was a moment faster
             return Run.create(name, config, train_command(config, name))
 
 

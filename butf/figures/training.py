@@ -1,0 +1,135 @@
+"""Curves of a training run: the terms of equation 3 one by one, and recall on the val areas."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from butf.figures.theme import model_colour, style, translucent
+
+Record = Mapping[str, Any]
+
+# What is logged under each name, in the order of the slide; colours as far apart as four lines need.
+TERMS = {
+    "main": ("main: triplets of the image descriptor", "#3a86d0", "solid"),
+    "side": ("side: triplets of the side descriptor", "#c98500", "dash"),
+    "full": ("full: triplets of both together", "#2f9a94", "dashdot"),
+    "transfer": ("transfer: side map or features against the true ones", "#b03a86", "solid"),
+    "div": ("div: both together beat the image alone", "#8456e8", "dot"),
+}
+TOTAL = ("loss", "all of it, weighted", "#7d8590")
+CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")
+MOST_POINTS = 240
+
+
+def loss_figure(records: Sequence[Record], height: int = 320) -> go.Figure:
+    """The loss and each of its terms over the steps of all phases.
+
+    `records` are the lines of a run's metrics.jsonl. Long runs are drawn as means over equal stretches of steps.
+    """
+    figure = go.Figure()
+    name, label, colour = TOTAL
+    for index, (steps, values) in enumerate(_by_phase(records, name)):
+        figure.add_trace(_line(label, steps, values, colour, width=4, opacity=0.45, showlegend=index == 0))
+    for name, (label, colour, dash) in TERMS.items():
+        for index, (steps, values) in enumerate(_by_phase(records, name)):
+            figure.add_trace(_line(label, steps, values, colour, dash=dash, showlegend=index == 0))
+    _mark_phases(figure, records)
+    figure.update_yaxes(title="loss", rangemode="tozero")
+    return _finish(figure, height)
+
+
+def recall_figure(records: Sequence[Record], method: str, height: int = 320) -> go.Figure:
+    """recall@1 on the val areas over the steps, in percent: the mean in the method's colour, each condition thinner."""
+    measured = [record for record in records if isinstance(record.get("val_recall"), Mapping) and record["val_recall"]]
+    figure = go.Figure()
+    conditions = {name: None for record in measured for name in record["val_recall"] if name != "mean"}
+    for index, condition in enumerate(conditions):
+        steps, values = _series(measured, lambda record, name=condition: record["val_recall"].get(name))
+        colour = CONDITION_COLOURS[index % len(CONDITION_COLOURS)]
+        figure.add_trace(_line(condition, steps, 100 * values, colour, mode="lines+markers", width=1.5, unit=" %"))
+    steps, values = _series(measured, lambda record: record.get("val_recall_mean"))
+    if len(steps):
+        line = _line("mean", steps, 100 * values, model_colour(method), mode="lines+markers", width=4, unit=" %")
+        figure.add_trace(line.update(marker={"size": 9}))
+    _mark_phases(figure, records)
+    figure.update_yaxes(title="val recall@1, %", range=[0, 102])
+    return _finish(figure, height)
+
+
+def thin(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most `most` points `(M,)` of a curve `(N,)`: the mean step and the mean value of equal stretches."""
+    if len(steps) <= most:
+        return steps, values
+    stretches = np.array_split(np.arange(len(steps)), most)
+    return (np.array([steps[part].mean() for part in stretches]), np.array([values[part].mean() for part in stretches]))
+
+
+def _by_phase(records: Sequence[Record], name: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """One curve a phase: the same term of two phases is not one quantity, so no line joins them."""
+    phases = [list(group) for _, group in groupby(records, key=lambda record: record.get("phase_index"))]
+    for phase in phases:
+        steps, values = _series(phase, lambda record: record.get(name))
+        if len(steps):
+            yield thin(steps, values)
+
+
+def _series(records: Sequence[Record], value: Any) -> tuple[np.ndarray, np.ndarray]:
+    points = [(record["step"], value(record)) for record in records if _is_number(value(record))]
+    steps, values = np.array(points, dtype=float).reshape(-1, 2).T
+    return steps, values
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+
+
+def _line(
+    name: str,
+    steps: np.ndarray,
+    values: np.ndarray,
+    colour: str,
+    *,
+    dash: str = "solid",
+    width: float = 2,
+    opacity: float = 1.0,
+    mode: str = "lines",
+    unit: str = "",
+    showlegend: bool = True,
+) -> go.Scatter:
+    return go.Scatter(
+        x=steps,
+        y=values,
+        name=name.split(":")[0],
+        legendgroup=name,
+        showlegend=showlegend,
+        mode=mode,
+        line={"color": translucent(colour, opacity), "width": width, "dash": dash},
+        hovertemplate=f"{name}<br>step %{{x:.0f}}: %{{y:.3g}}{unit}<extra></extra>",
+    )
+
+
+def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
+    """Name each training step where it begins, where there is more than one."""
+    begins: dict[str, float] = {}
+    reached = 0.0
+    for record in records:
+        if record.get("phase") and _is_number(record.get("step")):
+            begins.setdefault(str(record["phase"]), reached)
+            reached = float(record["step"])
+    if len(begins) < 2:
+        return
+    for phase, step in begins.items():
+        figure.add_vline(x=step, line={"width": 1, "dash": "dot", "color": "rgba(128, 138, 148, 0.8)"})
+        figure.add_annotation(
+            x=step, y=1, yref="paper", text=phase, showarrow=False, xanchor="left", yanchor="top", font={"size": 11}
+        )
+
+
+def _finish(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_xaxes(title="training step", rangemode="tozero")
+    style(figure, height)
+    # The zoom of whoever is looking stays when the next points arrive.
+    return figure.update_layout(uirevision="run")

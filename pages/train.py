@@ -1,0 +1,118 @@
+"""Train: choose a method and data, start it in the background, watch it learn, and take the result to Explore."""
+
+import streamlit as st
+
+from butf.browse import default_models
+from butf.dataset.frames import find_datasets
+from butf.figures.training import loss_figure, recall_figure
+from butf.networks import zoo
+from butf.training import runs
+from butf.training.folder import Run
+from butf.training.pace import duration, pace
+from butf.training.state import RunState
+from pages import shared, training_form
+
+POLL_S = 2.0
+LOOKS = {
+    "queued": (":material/hourglass_top:", "orange"),
+    "running": (":material/directions_run:", "blue"),
+    "finished": (":material/check_circle:", "green"),
+    "stopped": (":material/pause_circle:", "gray"),
+    "interrupted": (":material/power_off:", "orange"),
+    "failed": (":material/error:", "red"),
+}
+
+
+def main() -> None:
+    left, right = st.columns([1, 2.3], gap="large")
+    with left:
+        st.html("<h1 class='page'>Train</h1>")
+        with st.container(border=True), shared.told_plainly():
+            training_form.ask_for_run()
+        states = runs.list_runs()
+        if states:
+            names, captions = [state.name for state in states], [caption(state) for state in states]
+            name = st.radio("Runs, the newest first", names, captions=captions, key="run", bind="query-params")
+    with right:
+        if not states:
+            st.info("No run yet. Start one here, or with the command from a terminal.", icon=":material/info:")
+            return
+        with shared.told_plainly():
+            offer(Run.open(name))
+        words = {state.name: state.state for state in states}
+        every = POLL_S if any(state.active for state in states) else None
+        st.fragment(watch, run_every=every)(name, words)
+
+
+def caption(state: RunState) -> str:
+    return f"{LOOKS[state.state][0]} {state.state} · {state.method} on {state.data}"
+
+
+def offer(run: Run) -> None:
+    """The name of a run, its state, and what can be done with it."""
+    state = run.state()
+    icon, colour = LOOKS[state.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(state.name, anchor=False, width="content")
+        st.badge(state.state, icon=icon, color=colour)
+        st.space("stretch")
+        if state.active and st.button("Stop", icon=":material/stop:", help="It saves a checkpoint before it ends."):
+            with st.spinner("The trainer saves and ends"):
+                runs.stop(run)
+            st.rerun()
+        may_resume = state.resumable and runs.training_allowed()
+        if may_resume and st.button("Resume", icon=":material/resume:", type="primary"):
+            runs.resume(run)
+            st.rerun()
+        done = state.state == "finished"
+        if done and st.button("Use it on Explore", icon=":material/travel_explore:", type="primary"):
+            st.switch_page("pages/explore.py", query_params=link_to_explore(state))
+        if not state.active:
+            confirm_delete(run)
+
+
+def confirm_delete(run: Run) -> None:
+    with st.popover("Delete", icon=":material/delete:"):
+        st.write(f"Delete {run.name} with its checkpoint, its curves and its model? This cannot be undone.")
+        if st.button("Delete it", type="primary"):
+            runs.delete(run)
+            st.rerun()
+
+
+def link_to_explore(state: RunState) -> dict[str, list[str] | str]:
+    """The query parameters under which Explore shows this run beside the shipped models, on the run's own data."""
+    models = list(dict.fromkeys([*default_models(zoo.available()), state.name]))
+    return {"models": models} | ({"data": state.data} if state.data in find_datasets() else {})
+
+
+def watch(name: str, words: dict[str, str]) -> None:
+    """Progress, curves and log of a run; the page is drawn anew once a run's state is not what the page says."""
+    if {state.name: state.state for state in runs.list_runs()} != words:
+        st.rerun()
+    with shared.told_plainly():
+        run = Run.open(name)
+        state, records = run.state(), run.metrics()
+        draw_progress(state, records)
+        if records:
+            st.plotly_chart(loss_figure(records), key="loss", alt="The loss and its terms over the training steps")
+            recall = recall_figure(records, state.method)
+            st.plotly_chart(recall, key="recall", alt="Recall on the val areas over the training steps")
+        with st.expander("Log", icon=":material/notes:", expanded=state.state == "failed"):
+            st.code(run.log_tail() or "Nothing was written yet.", None, wrap_lines=True, height=260)
+
+
+def draw_progress(state: RunState, records: list[dict]) -> None:
+    if state.explanation:
+        st.write(state.explanation)
+    going = pace(records)
+    recalls = [record["val_recall_mean"] for record in records if record.get("val_recall_mean") is not None]
+    if state.steps:
+        st.progress(min(1.0, state.step / state.steps), f"Step {state.step} of {state.steps} ({state.phase})")
+    with st.container(horizontal=True):
+        st.metric("Images a second", f"{going.images_per_s:.0f}" if going.images_per_s else "–", width="content")
+        st.metric("Time left", duration(going.left_s) if state.active and going.left_s else "–", width="content")
+        st.metric("Val recall@1, mean", f"{recalls[-1]:.1%}" if recalls else "–", width="content")
+
+
+with shared.told_plainly():
+    main()
