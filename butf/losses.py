@@ -39,11 +39,13 @@ def diversification_loss(full: Tensor, main: Tensor, margin: float) -> Tensor:
 
 
 def imitation_loss(hallucinated: Tensor, true: Tensor) -> Tensor:
-    """Mean squared difference of hallucinated and depth features `(B, C, h, w)` (Hoffman 2016, equation 1).
+    """How far hallucinated features `(B, C, h, w)` are from those of the true depth: 0 if equal, 1 for all zeros.
 
-    The depth features are a target: no gradient reaches them.
+    The squared difference of Hoffman 2016, relative to the target's mean square instead of squashed by a sigmoid, so
+    that its weight means the same for every trunk. The depth features are a target: no gradient reaches them.
     """
-    return F.mse_loss(hallucinated, true.detach())
+    target = true.detach()
+    return F.mse_loss(hallucinated, target) / target.square().mean().clamp(min=1e-12)
 
 
 def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:

@@ -178,7 +178,7 @@ class Trainer:
         )
 
     def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
-        sums: defaultdict[str, float] = defaultdict(float)
+        terms_since: defaultdict[str, list[float]] = defaultdict(list)
         images = 0
         since = started = time.perf_counter()
         while self.progress.step < self.config.steps:
@@ -190,16 +190,15 @@ class Trainer:
             self.progress.images += len(batch.images)
             images += len(batch.images)
             for name, value in terms.items():
-                sums[name] += value
+                terms_since[name].append(value)
             now = time.perf_counter()
             self.progress.seconds += now - started
             started = now
             bar.update()
             if self.progress.step % LOG_EVERY == 0 or self.progress.step == self.config.steps:
                 rate = images / (now - since)
-                count = (self.progress.step - 1) % LOG_EVERY + 1
-                self._report(sums, count, rate, bar)
-                sums.clear()
+                self._report(terms_since, rate, bar)
+                terms_since.clear()
                 images, since = 0, now
             if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
                 self._validate()
@@ -244,8 +243,8 @@ class Trainer:
         recall = self.validation.recall(self.recipe.network)
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
 
-    def _report(self, sums: dict[str, float], count: int, rate: float, bar: tqdm) -> None:
-        means = {name: round(total / count, 6) for name, total in sums.items()}
+    def _report(self, terms: dict[str, list[float]], rate: float, bar: tqdm) -> None:
+        means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
         self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[0]})
         self._say_status()
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")

@@ -1,0 +1,93 @@
+"""Batches: who may be a positive, who a negative, and that look-alikes are really far places that look alike."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from butf.dataset.frames import Frames
+from butf.errors import BadInput
+from butf.training.config import TrainConfig
+from butf.training.mining import LOOK_ALIKES, Geometry, PlaceBatches, geometry_of, optical_axes
+
+
+def geometry(seed: int = 0, count: int = 40) -> Geometry:
+    rng = np.random.default_rng(seed)
+    heading = rng.uniform(0, 2 * np.pi, count)
+    axis = np.stack([np.cos(heading), np.sin(heading), np.zeros(count)], axis=1)
+    return Geometry(rng.uniform(0, 60, (count, 3)), axis, positive_m=15.0, positive_deg=40.0, negative_m=35.0)
+
+
+def test_positives_and_negatives_agree_with_a_plain_loop() -> None:
+    found, every = geometry(), np.arange(40)
+    positives, negatives = found.positives(every, every), found.negatives(every, every)
+    for i in range(40):
+        for j in range(40):
+            metres = math.dist(found.position[i], found.position[j])
+            degrees = math.degrees(math.acos(np.clip(np.dot(found.axis[i], found.axis[j]), -1, 1)))
+            assert positives[i, j] == (i != j and metres <= 15 and degrees <= 40)
+            assert negatives[i, j] == (metres >= 35)
+    assert positives.any() and not (positives & negatives).any()
+
+
+def test_optical_axis_is_the_rotated_z_axis() -> None:
+    # A quarter turn about x takes z (forward) to -y; half of that angle is in the quaternion.
+    half = math.radians(90) / 2
+    axes = optical_axes(np.array([[1.0, 0, 0, 0], [math.cos(half), math.sin(half), 0, 0]]))
+    np.testing.assert_allclose(axes, [[0, 0, 1], [0, -1, 0]], atol=1e-12)
+
+
+def test_thresholds_follow_the_data_sets_radius(tiny_frames: Frames) -> None:
+    found = geometry_of(tiny_frames, TrainConfig(positive_share=0.4, negative_share=2.0))
+    radius = tiny_frames.place.radius_m
+    assert (found.positive_m, found.negative_m) == (0.4 * radius, 2.0 * radius)
+
+
+def test_a_batch_holds_views_of_places_from_different_traversals(tiny_frames: Frames) -> None:
+    rows = np.concatenate([tiny_frames.where("train", "reference"), tiny_frames.where("train", "overcast")])
+    batches = PlaceBatches(tiny_frames, rows, TrainConfig(places=4, views=2))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        batch = batches.draw(rng).reshape(4, 2)
+        assert np.isin(batch, rows).all()
+        for anchor, other in batch:
+            assert tiny_frames.traversal[anchor] != tiny_frames.traversal[other]
+            assert batches.geometry.positives(np.array([anchor]), np.array([other]))[0, 0]
+
+
+def test_the_same_seed_draws_the_same_batches(tiny_frames: Frames) -> None:
+    batches = PlaceBatches(tiny_frames, tiny_frames.where("train"), TrainConfig(places=3))
+    first, second = (batches.draw(np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_look_alikes_are_the_nearest_descriptors_among_far_places() -> None:
+    rng = np.random.default_rng(3)
+    frames = 60
+    batches = PlaceBatches.__new__(PlaceBatches)
+    batches.geometry = geometry(3, frames)
+    indices = np.arange(frames)
+    descriptors = rng.normal(size=(frames, 8))
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    batches.find_look_alikes(indices, descriptors)
+    for row in batches.look_alikes.numpy():
+        far = [j for j in range(frames) if math.dist(*batches.geometry.position[[row[0], j]]) >= 35]
+        expected = sorted(far, key=lambda j: -descriptors[row[0]] @ descriptors[j])[:LOOK_ALIKES]
+        assert row[1:].tolist() == expected
+
+
+def test_hard_batches_pair_a_place_with_its_look_alike(tiny_frames: Frames) -> None:
+    rows = tiny_frames.where("train")
+    batches = PlaceBatches(tiny_frames, rows, TrainConfig(places=4, views=2, hard_share=1.0))
+    pair = np.array([[rows[0], *[rows[5]] * LOOK_ALIKES]])
+    batches.look_alikes = torch.from_numpy(pair)
+    anchors = batches.draw(np.random.default_rng(0)).reshape(4, 2)[:, 0]
+    assert sorted(anchors.tolist()) == sorted([rows[0], rows[5]] * 2)
+
+
+@pytest.mark.parametrize("values", [{"method": "netvlad"}, {"steps": 0}, {"learning_rate": float("nan")},
+                                    {"hard_share": 1.5}, {"positive_share": 3.0}, {"places": True}, {"colour": 3}])
+def test_wrong_configurations_name_the_field(values: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match=next(iter(values)) + "|negative_share"):
+        TrainConfig.from_dict(values)

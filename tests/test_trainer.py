@@ -1,0 +1,163 @@
+"""Training for real, on a tiny street: every method ends in a model, and a stopped run resumes to the bit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from butf.dataset.frames import Frames
+from butf.errors import BadInput
+from butf.networks import zoo
+from butf.networks.weights import read_weights
+from butf.training import trainer as trainer_module
+from butf.training.augmentation import augment, warp
+from butf.training.config import TrainConfig
+from butf.training.folder import Run
+from butf.training.recipe import Batch, build_recipe
+from butf.training.session import StopFlag, StopRequested, session
+from butf.training.trainer import Trainer, train
+
+
+@pytest.fixture(autouse=True)
+def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def new_run(dataset: Path, name: str, **values: object) -> Run:
+    config = TrainConfig(**{"data": str(dataset), "steps": 4, "places": 3, "views": 2, "image_area": 64 * 96,
+                            "validate_every": 3, "checkpoint_every": 2, "refresh_every": 2} | values)
+    return Run.create(name, config.as_dict(), ["butf", "train"])
+
+
+def stop_after(steps: int, run: Run) -> None:
+    """Train `run` for a number of steps, then ask it to stop as SIGTERM does."""
+    flag = StopFlag()
+    config = TrainConfig.from_dict(run.config)
+    with pytest.raises(StopRequested), session(run, "cpu"):
+        trainer = Trainer(run, config, torch.device("cpu"))
+        descend = trainer._descend
+
+        def counted(batch: Batch) -> dict[str, float]:
+            if trainer.global_step + 1 == steps:
+                flag.set(15)
+            return descend(batch)
+
+        trainer._descend = counted
+        trainer.fit(flag)
+
+
+@pytest.mark.parametrize(("method", "phases"), [("image-only", 1), ("bu-tf", 2), ("hallucination", 3)])
+def test_a_stopped_run_resumes_to_the_bit(tiny_dataset: Path, method: str, phases: int) -> None:
+    whole = new_run(tiny_dataset, "whole", method=method)
+    train(whole)
+    parts = new_run(tiny_dataset, "parts", method=method)
+    stop_after(4 * phases - 1, parts)  # inside the last training step, between two checkpoints
+    assert parts.state().state == "stopped" and not parts.complete
+    train(parts)
+    assert parts.state().state == "finished"
+    expected, _ = read_weights(whole.weights_path)
+    found, _ = read_weights(parts.weights_path)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert {record["step"] for record in parts.metrics()} >= {record["step"] for record in whole.metrics()}
+
+
+def test_a_finished_run_is_a_model_with_a_whole_card(tiny_dataset: Path) -> None:
+    run = new_run(tiny_dataset, "mine", method="bu-tf")
+    train(run)
+    model = zoo.load("mine")
+    card = model.card
+    assert card.method == "bu-tf" and card.training_steps == 2 and card.size_ratio <= 1.40
+    assert card.data == Frames.load(tiny_dataset).name and card.seen == ("overcast", "reference")
+    assert set(card.val_recall) == {"overcast", "night", "mean"} and card.images_seen == 2 * 4 * 3 * 2
+    assert card.config == run.config and card.encoding.modality == "depth" and card.versions["torch"]
+    terms = [set(record) for record in run.metrics() if record.get("phase") == "transfer" and "loss" in record]
+    assert terms and all({"main", "side", "full", "transfer", "images_per_s", "lr"} <= found for found in terms)
+
+
+def test_place_labels_of_unseen_conditions_are_never_used(tiny_dataset: Path) -> None:
+    frames = Frames.load(tiny_dataset)
+    run = new_run(tiny_dataset, "mine", method="image-only")
+    batches = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu")).batches
+    assert set(frames.condition[batches.indices]) == {"reference", "overcast"}
+    assert set(frames.split[batches.indices]) == {"train"}
+
+
+def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> None:
+    train(new_run(tiny_dataset, "first", method="image-only"))
+    run = new_run(tiny_dataset, "second", method="bu-tf", start_from="first")
+    before = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
+    expected = zoo.load("first").network.trunk.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in before.recipe.network.trunk.state_dict().items())
+    train(run)
+    assert {record["phase"] for record in run.metrics()} == {"transfer"} and run.metrics()[-1]["steps"] == 4
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"method": "image-only", "start_from": "off-the-shelf"}, "image-only has one"),
+    ({"method": "bu-tf", "start_from": "off-the-shelf"}, "start_from needs image-only on efficientnet-lite0"),
+    ({"method": "bu-tf", "modality": "reflectance"}, "has no reflectance for frame"),
+    ({"places": 500}, "expected at least 500"),
+    ({"data": "/nowhere"}, "/nowhere is not a data set"),
+])
+def test_what_cannot_be_trained_says_why(tiny_dataset: Path, values: dict[str, object], message: str) -> None:
+    run = new_run(tiny_dataset, "wrong", **values)
+    with pytest.raises(BadInput, match=message):
+        train(run)
+    assert run.state().state == "failed" and message.split()[-1] in run.state().message
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(
+    tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tiny_dataset, "nan", method="image-only")
+    monkeypatch.setattr(trainer_module, "augment", lambda images, side, valid: (images * float("nan"), side, valid))
+    with pytest.raises(BadInput, match="the loss is nan at step 0; lower learning_rate"):
+        train(run)
+
+
+def test_hallucination_starts_from_the_depth_network_and_leaves_it_alone() -> None:
+    recipe = build_recipe(TrainConfig(method="hallucination"))
+    with torch.no_grad():
+        recipe.depth_trunk.features.conv_stem.weight.add_(1.0)
+    recipe.begin("joint")
+    torch.testing.assert_close(
+        recipe.network.side_trunk.features.conv_stem.weight, recipe.depth_trunk.features.conv_stem.weight
+    )
+    trained = {id(parameter) for module in recipe.trained("joint") for parameter in module.parameters()}
+    assert not trained & {id(parameter) for parameter in recipe.depth_trunk.parameters()}
+
+
+def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
+    config = TrainConfig(method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, lambda_div=0.1)
+    recipe = build_recipe(config).eval()
+    rng = torch.Generator().manual_seed(0)
+    label = torch.tensor([0, 0, 1, 1])
+    same = label[:, None] == label[None]
+    batch = Batch(torch.rand(4, 3, 64, 64, generator=rng), torch.rand(4, 1, 16, 16, generator=rng),
+                  torch.ones(4, 1, 16, 16, dtype=torch.bool), same & ~torch.eye(4, dtype=torch.bool), ~same)
+    terms = {name: value.item() for name, value in recipe.losses("transfer", batch).items()}
+    expected = (terms["main"] + 2.0 * terms["side"] + 0.5 * terms["full"] + 7.0 * terms["transfer"]
+                + max(terms["full"] - terms["main"] + 0.1, 0.0))
+    assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_augmentation_moves_the_side_modality_with_the_picture() -> None:
+    torch.manual_seed(0)
+    gradient = torch.linspace(0, 1, 96).expand(6, 1, 64, 96)
+    transform = torch.tensor([[[0.9, 0.0, 0.05], [0.0, 0.9, -0.03]]]).expand(6, 2, 3)
+    small = torch.nn.functional.interpolate(gradient, (16, 24), mode="area")
+    followed = torch.nn.functional.interpolate(warp(gradient, transform, "bilinear"), (16, 24), mode="area")
+    assert (warp(small, transform, "nearest") - followed).abs().max() < 1.0 / 24 + 0.01
+
+
+def test_augmentation_keeps_pictures_pictures_and_masks_masks() -> None:
+    torch.manual_seed(0)
+    images, side, valid = torch.rand(8, 3, 64, 96), torch.rand(8, 1, 16, 24), torch.rand(8, 1, 16, 24) > 0.5
+    changed, moved, mask = augment(images, side, valid)
+    assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1
+    assert mask.dtype == torch.bool and set(moved.unique().tolist()) <= set(side.unique().tolist())
+    assert not torch.allclose(changed, images)
