@@ -40,17 +40,6 @@ def depth_errors(predicted: Map | np.ndarray, truth: Map, low: float = 0.0, high
     return _errors(values[mask], truth.values[mask].astype(np.float64))
 
 
-def mean_errors(errors: list[DepthErrors]) -> DepthErrors:
-    """The mean over pictures, each picture counting once; pictures without a measured pixel are left out."""
-    counted = [error for error in errors if error.pixels]
-    if not counted:
-        return DepthErrors(np.nan, np.nan, np.nan, 0)
-    abs_rel, rmse_m, delta1 = (
-        float(np.mean([getattr(error, key) for error in counted])) for key in ("abs_rel", "rmse_m", "delta1")
-    )
-    return DepthErrors(abs_rel, rmse_m, delta1, sum(error.pixels for error in counted))
-
-
 def resized(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(h, w) array -> `shape` (H, W) by bilinear interpolation between pixel centres, edges repeated."""
     rows, columns = (_weights(old, new) for old, new in zip(values.shape, shape, strict=True))
