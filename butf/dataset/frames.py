@@ -70,10 +70,9 @@ class Frames:
         table = tables.Table(root / "frames.csv")
         frame = tables.frame_names(table)
         split = tables.splits(table)
-        position, lat, lon = tables.positions(table, utm_zone(manifest.origin))
-        orientation = tables.orientations(table)
         time_s = table.numbers("time_s", "seconds")
-        table.check()
+        orientation = tables.orientations(table)
+        position, lat, lon = tables.positions(table, utm_zone(manifest.origin))
         traversal, condition, traversals = _traversals(table, frame, manifest)
         if pictures:
             table.mark(~_has_picture(root, frame), "frame", frame, f"has no picture; expected {_expected(frame[0])}")

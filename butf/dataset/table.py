@@ -129,8 +129,8 @@ def positions(table: Table, zone: tuple[int, bool] | None) -> tuple[np.ndarray, 
     east, north = _pair(table, "easting_m", "northing_m", "metres")
     if lat is None and east is None:
         raise BadInput(f"{table.path}: no position; fill the columns lat and lon, or easting_m and northing_m")
-    table.check()
     altitude = table.numbers("altitude_m", "metres")
+    table.check()
     if east is None:
         zone = zone or _zone_of(lat, lon)
         east, north = _to_utm(table, lat, lon, zone)
