@@ -61,8 +61,8 @@ class TownConfig:
                 raise BadInput(f"town setting {field.name} is {value!r}; expected a number from {low} to {high}")
             if isinstance(field.default, int) and not isinstance(value, int):
                 raise BadInput(f"town setting {field.name} is {value!r}; expected a whole number")
-        if self.width % 2 or self.height % 2:
-            raise BadInput(f"town picture is {self.width}x{self.height}; expected even width and height")
+        if self.width % 4 or self.height % 4:
+            raise BadInput(f"town picture is {self.width}x{self.height}; expected multiples of 4")
 
     def places(self, split: str) -> int:
         """Reference places of a split before any are left out."""

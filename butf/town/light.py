@@ -60,8 +60,8 @@ class Lighting:
         sun[rows] = ~self._scene.occluded(start[rows], self._sky.sun)
         return Visibility(seen, sun)
 
-    def shade(self, surface: Surface, visible: Visibility, eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
-        """Colours (N, 3) in linear light, without reflections and fog."""
+    def energy(self, surface: Surface, visible: Visibility, eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
+        """Light (N, 3) that falls on each sample."""
         condition = self._condition
         up = 0.5 + 0.5 * surface.normal[:, 2]
         bounce = 0.10 * (1 - up) * (1 + 3 * condition.snow)
@@ -72,16 +72,19 @@ class Lighting:
             slope = np.where(leaf, 0.35 + 0.65 * np.clip(slope, 0, 1), np.clip(slope, 0, 1))
             energy += (slope * visible.sun + 0.05 * (1 - 0.5 * up))[:, None] * self._sky.sunlight
         if condition.lamps and len(self._lamps):
-            energy += self._street_lamps(surface, eye)
+            energy += self._street_lamps(surface, eye, forward)
         if condition.headlights:
             energy += self._headlights(surface, eye, forward)
-        colour = surface.albedo * energy.astype(np.float32)
-        return colour + self.emission(surface) if condition.lit else colour
+        return energy.astype(np.float32)
+
+    def shade(self, surface: Surface, energy: np.ndarray) -> np.ndarray:
+        """Colours (N, 3) in linear light, without reflections and fog."""
+        colour = surface.albedo * energy
+        return colour + self.emission(surface) if self._condition.lit else colour
 
     def simple(self, surface: Surface) -> np.ndarray:
         """Colours of what is seen in a mirror: sky light without shadows, and lit windows."""
-        colour = surface.albedo * self.ambient * np.float32(0.7)
-        return colour + self.emission(surface) if self._condition.lit else colour
+        return self.shade(surface, self.ambient * np.float32(0.7))
 
     def emission(self, surface: Surface) -> np.ndarray:
         """Light of windows, signs, lamps and the lights of moving vehicles."""
@@ -101,12 +104,13 @@ class Lighting:
         out[surface.beam] = surface.tint[surface.beam] * np.float32(2.5) * power
         return out
 
-    def _street_lamps(self, surface: Surface, eye: np.ndarray) -> np.ndarray:
+    def _street_lamps(self, surface: Surface, eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
         """Inverse-square light of the lamps in reach; only the strongest one of a sample casts a shadow."""
         energy = np.zeros_like(surface.point)
         best = np.zeros(len(energy), np.float32)
         which = np.zeros(len(energy), np.int32)
-        near = np.flatnonzero(np.hypot(*(self._lamps[:, :2] - eye[:2]).T) < 90)
+        away = self._lamps[:, :2] - eye[:2]
+        near = np.flatnonzero((np.hypot(*away.T) < 80) & (away @ forward[:2] > -LAMP_REACH))
         for k in near:
             lamp = self._lamps[k]
             flat = surface.point[:, :2] - lamp[:2]

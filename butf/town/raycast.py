@@ -10,7 +10,8 @@ from embreex.mesh_construction import TriangleMesh
 
 from butf.town.mesh import Mesh
 
-NEAR_TRAFFIC = 16.0       # metres from a vehicle's middle within which its shadow is looked for
+NEAR_TRAFFIC = 14.0       # metres from a vehicle's middle within which its shadow is looked for
+CELL, CELLS = 2.0, 128    # a map of where vehicles are near: size of a cell in metres, cells on a side
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +40,19 @@ class Scene:
         self._moving, self._middles = None, np.asarray(middles, np.float32)
         if len(mesh.points):
             self._moving = _embree(mesh)
+            self._map_traffic()
             rows = self.table[self._count: self._count + len(mesh.table)]
             rows[:] = mesh.table[: len(rows)]
             rows[:, 15] += self._surfaces
+
+    def _map_traffic(self) -> None:
+        """Marks the cells near a vehicle; the map's rim stays unmarked, as it stands for everything outside."""
+        self._corner = self._middles.mean(0) - np.float32(CELL * CELLS / 2)
+        centres = np.arange(CELLS, dtype=np.float32) * CELL + CELL / 2
+        self._around = np.zeros((CELLS, CELLS), bool)
+        for x, y in self._middles - self._corner:
+            self._around |= (np.abs(centres - x) < NEAR_TRAFFIC)[:, None] & (np.abs(centres - y) < NEAR_TRAFFIC)
+        self._around[[0, -1]] = self._around[:, [0, -1]] = False
 
     def is_moving(self, row: np.ndarray) -> np.ndarray:
         return row >= self._count
@@ -68,8 +79,9 @@ class Scene:
         """
         hidden = self._still[0].run(points, directions, dists=reach, query="OCCLUDED") == 0
         if self._moving is not None:
-            apart = np.abs(points[:, None, :2] - self._middles[None]).max(2).min(1)
-            near = np.flatnonzero((apart < NEAR_TRAFFIC) & ~hidden)
+            cell = ((points[:, :2] - self._corner) * np.float32(1 / CELL)).astype(np.int32)
+            np.clip(cell, 0, CELLS - 1, out=cell)
+            near = np.flatnonzero(self._around[cell[:, 0], cell[:, 1]] & ~hidden)
             if len(near):
                 directions = directions if len(directions) == 1 else np.ascontiguousarray(directions[near])
                 hidden[near] = self._moving[0].run(np.ascontiguousarray(points[near]), directions,

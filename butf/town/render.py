@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from butf.town.camera import Rays, make_camera
+from butf.town.camera import CORNERS, Rays, make_camera
 from butf.town.classes import CLASS
 from butf.town.conditions import Condition
 from butf.town.district import District
@@ -63,17 +63,21 @@ class Renderer:
         yaw = float(self.poses.yaw[index])
         rng = stream(district.config, "frame", district.split, self._condition.name, index)
 
+        forward = np.float32([np.cos(yaw), np.sin(yaw), 0])
         directions, axial = self._rays.centres(yaw)
         hits = self._scene.first_hits(_repeated(eye, len(directions)), directions)
         seen = np.flatnonzero(hits.row >= 0)
         surface = self._surfaces.at(eye, directions[seen], _taken(hits, seen))
         visible = self._lighting.visibility(surface, self._rays.phase[seen])
         visible = Visibility(*(None if x is None else self._smoothed(x, seen) for x in (visible.sky, visible.sun)))
-        light = self._sky_or(directions, seen, surface, visible, eye, yaw, rng)
+        energy = self._lighting.energy(surface, visible, eye, forward)
+        light = self._composed(directions, seen, surface, energy, rng)
         if self._samples > 1:
-            edges = self._edges(surface, seen)
+            number = self._image(seen, surface.number, -1.0)
+            edges = _edges(number)
             if len(edges):
-                light[edges] = self._refined(edges, eye, yaw, rng)
+                centre = _Centres(number, seen, energy)
+                light[edges] = self._refined(edges, centre, eye, forward, yaw, rng)
         rgb = self._develop(light.reshape(*shape, 3), rng)
         depth = self._image(seen, surface.distance * axial[seen], 0.0)
         classes = self._image(seen, surface.kind, CLASS["sky"])
@@ -84,14 +88,13 @@ class Renderer:
         image[seen] = values
         return image.reshape(self.camera.height, self.camera.width)
 
-    def _sky_or(self, directions, seen, surface, visible, eye, yaw, rng) -> np.ndarray:
-        """Linear light (N, 3) along all directions: the sky's where nothing is `seen`."""
+    def _composed(self, directions, seen, surface: Surface, energy: np.ndarray, rng) -> np.ndarray:
+        """Linear light (N, 3) along all directions: the sky's where nothing is `seen`, else of the lit surface."""
         light = np.empty((len(directions), 3), np.float32)
         missed = np.ones(len(directions), bool)
         missed[seen] = False
         light[missed] = self._sky(directions[missed])
-        forward = np.float32([np.cos(yaw), np.sin(yaw), 0])
-        colour = self._lighting.shade(surface, visible, eye, forward)
+        colour = self._lighting.shade(surface, energy)
         self._mirror(colour, directions[seen], surface, rng)
         clear = np.exp(-surface.distance * np.float32(self._condition.fog))[:, None]
         light[seen] = colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
@@ -125,26 +128,55 @@ class Renderer:
         weight = _blurred(self._image(seen, np.ones_like(values), 0.0))
         return total.ravel()[seen] / weight.ravel()[seen]
 
-    def _edges(self, surface: Surface, seen: np.ndarray) -> np.ndarray:
-        """Pixels whose neighbour to any side shows another surface."""
-        number = self._image(seen, surface.number, -1.0)
-        edge = np.zeros(number.shape, bool)
-        across, down = number[:, 1:] != number[:, :-1], number[1:] != number[:-1]
-        edge[:, 1:] |= across
-        edge[:, :-1] |= across
-        edge[1:] |= down
-        edge[:-1] |= down
-        return np.flatnonzero(edge)
+    def _refined(self, pixels, centre: _Centres, eye, forward, yaw: float, rng) -> np.ndarray:
+        """Linear light (P, 3) of pixels as the mean of four rays.
 
-    def _refined(self, pixels: np.ndarray, eye: np.ndarray, yaw: float, rng) -> np.ndarray:
-        """Linear light (P, 3) of pixels as the mean of four rays."""
+        A ray takes over the light that falls on the same surface at a pixel centre next to it; only the others
+        need shadow rays of their own.
+        """
         directions = self._rays.around(pixels, yaw)
         hits = self._scene.first_hits(_repeated(eye, len(directions)), directions)
         seen = np.flatnonzero(hits.row >= 0)
         surface = self._surfaces.at(eye, directions[seen], _taken(hits, seen))
-        visible = self._lighting.visibility(surface, (seen & 3).astype(np.int8))
-        light = self._sky_or(directions, seen, surface, visible, eye, yaw, rng)
+        energy, alone = centre.energy(pixels[seen >> 2], seen & 3, surface.number)
+        if len(alone):
+            own = surface.take(alone)
+            visible = self._lighting.visibility(own, (seen[alone] & 3).astype(np.int8))
+            energy[alone] = self._lighting.energy(own, visible, eye, forward)
+        light = self._composed(directions, seen, surface, energy, rng)
         return np.minimum(light, 6.0).reshape(-1, 4, 3).mean(1)
+
+
+class _Centres:
+    """The light that falls on what the pixel centres show, found again by surface number."""
+
+    def __init__(self, number: np.ndarray, seen: np.ndarray, energy: np.ndarray):
+        self._number, self._width = np.pad(number, 1, constant_values=-1), number.shape[1]
+        self._row = np.zeros(number.shape, np.int64)
+        self._row.ravel()[seen] = np.arange(len(seen))
+        self._row = np.pad(self._row, 1)
+        self._energy = energy
+
+    def energy(self, pixel: np.ndarray, corner: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Light (N, 3) of samples at a `corner` of a pixel that hit surface `number`, and which found none (K,)."""
+        y, x = pixel // self._width + 1, pixel % self._width + 1
+        steps = np.sign(CORNERS[corner]).astype(np.int64)
+        row = np.full(len(pixel), -1)
+        for dx, dy in ((1, 1), (0, 1), (1, 0), (0, 0)):
+            at = y + dy * steps[:, 1], x + dx * steps[:, 0]
+            row = np.where(self._number[at] == number, self._row[at], row)
+        return self._energy[row], np.flatnonzero(row < 0)
+
+
+def _edges(number: np.ndarray) -> np.ndarray:
+    """Pixels whose neighbour to any side shows another surface."""
+    edge = np.zeros(number.shape, bool)
+    across, down = number[:, 1:] != number[:, :-1], number[1:] != number[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    return np.flatnonzero(edge)
 
 
 def _reflectance(surface: Surface) -> np.ndarray:

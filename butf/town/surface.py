@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Surface:
     gloss: np.ndarray
     number: np.ndarray
     beam: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Surface:
+        return Surface(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 class Surfaces:
