@@ -45,16 +45,22 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def open_dataset(text: str) -> Frames:
-    """The data set in a folder, or known by a name; `BadInput` lists the known ones."""
-    from butf.dataset.frames import Frames, find_datasets
+    """The data set known by a name, or in a folder; `BadInput` lists the known ones."""
+    from butf.dataset.frames import Frames
 
-    if Path(text).is_dir():
-        return Frames.load(Path(text))
+    return Frames.load(find_dataset(text))
+
+
+def find_dataset(text: str) -> Path:
+    """Folder of the data set known by a name, or the folder itself; `BadInput` lists the known ones."""
+    from butf.dataset.frames import find_datasets
+
     found = find_datasets()
-    if text not in found:
+    folder = found.get(text, Path(text).expanduser())
+    if not folder.is_dir():
         known = f"known by name: {', '.join(found)}" if found else "make one with `python -m butf town`"
         raise BadInput(f"there is no data set {text!r}; give its folder ({known})")
-    return Frames.load(found[text])
+    return folder
 
 
 def open_model(name: str, device: str) -> Model:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+from butf.commands.common import find_dataset
+from butf.dataset.frames import find_datasets
 from butf.errors import BadInput
 from butf.files import read_json
 from butf.training.config import TrainConfig
@@ -65,7 +67,7 @@ def _existing_run(args: argparse.Namespace) -> Run:
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    """What the configuration file and the flags say, the flags last."""
+    """What the configuration file and the flags say, the flags last; the data set so that it is found from anywhere."""
     values: dict[str, Any] = {}
     if args.config is not None:
         values = read_json(args.config)
@@ -73,7 +75,16 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
             raise BadInput(f"{args.config} is no configuration; expected a JSON object as in a run's config.json")
         values.pop("command", None)
     flags = {name.removeprefix("field_"): value for name, value in vars(args).items() if name.startswith("field_")}
-    return {**values, **flags}
+    given = {**values, **flags}
+    if isinstance(given.get("data"), str):
+        given["data"] = _lasting_name(given["data"])
+    return given
+
+
+def _lasting_name(data: str) -> str:
+    """The data set's name where it has one, else its absolute folder: a run is resumed from another folder, too."""
+    folder = find_dataset(data).resolve()
+    return next((name for name, known in find_datasets().items() if known.resolve() == folder), str(folder))
 
 
 def _parser_of(kind: Any) -> Callable[[str], Any]:
