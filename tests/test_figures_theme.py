@@ -54,9 +54,20 @@ def test_models_differ_in_mark_as_well_as_in_colour():
     assert len({theme.model_symbol(m) for m in theme.MODEL_COLOURS}) == len(theme.MODEL_COLOURS)
 
 
-def test_a_run_keeps_its_colour_and_never_takes_that_of_a_shown_method():
-    assert theme.model_colour("my run") == theme.model_colour("my run")
-    assert theme.model_colour("my run") not in {theme.MODEL_COLOURS[m] for m in ("image-only", "hallucination", "bu-tf")}
+def test_a_run_keeps_its_colour_and_never_takes_that_of_a_method():
+    for run in ("my run", "chess-bu-tf", "image-only-2026", "hallucination_b"):
+        assert theme.model_colour(run) == theme.model_colour(run)
+        assert theme.model_colour(run) not in {theme.MODEL_COLOURS[m] for m in ("image-only", "hallucination", "bu-tf")}
+
+
+def test_a_run_has_the_mark_of_the_longest_method_in_its_name():
+    assert theme.model_symbol("chess-bu-tf-adapted-1") == theme.MODEL_SYMBOLS["bu-tf-adapted"]
+    assert theme.model_symbol("my run") not in theme.MODEL_SYMBOLS.values()
+
+
+@pytest.mark.parametrize("colour", [*theme.RUN_COLOURS, *sum(theme.RUN_SHADES.values(), ())])
+def test_colours_of_runs_stand_out_too(colour):
+    assert min(contrast(colour, "#ffffff"), contrast(colour, "#12171d")) >= 3
 
 
 def test_translucent_matches_plain_arithmetic():

@@ -31,7 +31,12 @@ MODEL_SYMBOLS = {
     "rgbd": "triangle-down",
 }
 MODEL_DASHES = {"off-the-shelf": "dot", "image-only": "dash", "hallucination": "dashdot", "bu-tf": "solid"}
-RUN_COLOURS = ("#8456e8", "#b63424", "#2f9a94", "#8a6d3b", "#6b7682", "#5c6ac4")
+RUN_COLOURS = ("#8456e8", "#b63424", "#2f9a94", "#8a6d3b", "#5c6ac4")
+RUN_SHADES = {
+    "image-only": ("#3f6fd8", "#1f87a8", "#6480b8"),
+    "hallucination": ("#c4701c", "#a8850f", "#b87f45"),
+    "bu-tf": ("#a845b8", "#c4436a", "#96508a"),
+}
 RIGHT, WRONG = "#1a8754", "#cc4b37"
 
 
@@ -56,18 +61,29 @@ def palette(dark: bool) -> Palette:
 
 
 def model_colour(name: str) -> str:
-    """The colour `#rrggbb` of a model: fixed for a method, and for a run always the same one of a few others."""
-    return MODEL_COLOURS.get(name) or RUN_COLOURS[zlib.crc32(name.encode()) % len(RUN_COLOURS)]
+    """The colour `#rrggbb` of a model: fixed for a method; a run always gets the same one, near that of its method.
+
+    The method of a run is read from its name; a run that names none takes one of a few other colours.
+    """
+    if name in MODEL_COLOURS:
+        return MODEL_COLOURS[name]
+    shades = RUN_SHADES.get(method_in(name) or "", RUN_COLOURS)
+    return shades[zlib.crc32(name.encode()) % len(shades)]
 
 
 def model_symbol(name: str) -> str:
-    """The Plotly marker symbol of a model."""
-    return MODEL_SYMBOLS.get(name, "triangle-up")
+    """The Plotly marker symbol of a model; a run has that of its method."""
+    return MODEL_SYMBOLS.get(method_in(name) or "", "triangle-up")
 
 
 def model_dash(name: str) -> str:
-    """The Plotly line dash of a model."""
-    return MODEL_DASHES.get(name, "longdash")
+    """The Plotly line dash of a model; a run has that of its method."""
+    return MODEL_DASHES.get(method_in(name) or "", "longdash")
+
+
+def method_in(name: str) -> str | None:
+    """The longest method name that a model's name holds: `bu-tf` for `chess-bu-tf-2`."""
+    return max((method for method in MODEL_COLOURS if method in name), key=len, default=None)
 
 
 def translucent(colour: str, alpha: float) -> str:

@@ -1,0 +1,27 @@
+"""The app: `streamlit run app.py`. Its pages lie in pages/, what they show is made by butf/."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+PAGES = (
+    ("explore", "Explore", ":material/travel_explore:"),
+    ("compare", "Compare", ":material/monitoring:"),
+    ("train", "Train", ":material/model_training:"),
+)
+
+
+def main() -> None:
+    st.set_page_config(page_title="BU-TF", page_icon=str(HERE / "static" / "logo.svg"), layout="wide")
+    st.logo(str(HERE / "static" / "logo.svg"), size="large")
+    st.html(HERE / "static" / "app.css")
+    pages = [
+        st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "explore")
+        for name, title, icon in PAGES
+        if (HERE / "pages" / f"{name}.py").exists()
+    ]
+    st.navigation(pages).run()
+
+
+main()

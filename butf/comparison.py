@@ -1,0 +1,178 @@
+"""What the Compare page shows, read from an evaluation in the form of `python -m butf evaluate --json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from butf import files
+from butf.dataset.frames import PlaceRule
+from butf.errors import BadInput
+from butf.figures.recall import Curve, Gain
+from butf.retrieval.recall import wilson
+
+BASELINE = "image-only"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of an evaluation: how many queries it has, and whether training used its place labels."""
+
+    name: str
+    seen: bool
+    queries: int
+    unmatched: int
+
+    @property
+    def text(self) -> str:
+        lost = f", {self.unmatched} without a match" if self.unmatched else ""
+        return f"{'seen' if self.seen else 'unseen'} in training · {self.queries} queries{lost}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the talk's table, measured. Gains are in points of recall@1, averaged over conditions."""
+
+    model: str
+    recall1: dict[str, tuple[float | None, tuple[float, float] | None]]
+    gains: tuple[Gain, ...]
+    parameters: int
+    size_ratio: float
+    training_steps: int
+    milliseconds: float
+    side: dict[str, Any] | None
+
+
+def results_path(data: str, split: str) -> Path:
+    """Where the shipped evaluation of a data set's split lies."""
+    return files.ASSETS / "results" / f"{data}-{split}.json"
+
+
+def shipped(data: str, split: str, models: Sequence[str], rule: PlaceRule) -> dict[str, Any] | None:
+    """The shipped evaluation where it covers these models and this rule, only these models kept; else None."""
+    path = results_path(data, split)
+    if not path.exists():
+        return None
+    evaluation = checked(files.read_json(path), path)
+    known = {entry["name"] for entry in evaluation["models"]}
+    same_rule = (evaluation["radius_m"], evaluation.get("angle_deg")) == (rule.radius_m, rule.angle_deg)
+    return only(evaluation, models) if same_rule and set(models) <= known else None
+
+
+def checked(evaluation: Any, path: Path) -> dict[str, Any]:
+    """The evaluation itself; `BadInput` when a file holds something else."""
+    try:
+        for entry in evaluation["models"]:
+            _ = entry["name"], entry["size_ratio"], [c["recall"]["1"] for c in entry["conditions"]]
+        _ = evaluation["radius_m"], [(pair["a"], pair["b"], pair["gain"], pair["p"]) for pair in evaluation["paired"]]
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{path} is not an evaluation of ours; write it anew with `python -m butf evaluate`") from error
+    return evaluation
+
+
+def only(evaluation: dict[str, Any], models: Sequence[str]) -> dict[str, Any]:
+    """The evaluation with these models only, in this order."""
+    by_name = {entry["name"]: entry for entry in evaluation["models"]}
+    pairs = [pair for pair in evaluation["paired"] if pair["a"] in models and pair["b"] in models]
+    return evaluation | {"models": [by_name[name] for name in models], "paired": pairs}
+
+
+def conditions(evaluation: dict[str, Any]) -> list[Condition]:
+    """The conditions, the seen ones first; seen means by every model that was trained here."""
+    trained = [entry for entry in evaluation["models"] if entry["training_steps"]] or evaluation["models"]
+    first = trained[0]["conditions"]
+    found = [
+        Condition(
+            c["condition"], all(entry["conditions"][i]["seen"] for entry in trained), c["queries"], c["unmatched"]
+        )
+        for i, c in enumerate(first)
+    ]
+    return sorted(found, key=lambda condition: not condition.seen)
+
+
+def recall_curves(evaluation: dict[str, Any], condition: str, by_distance: bool = False) -> list[Curve]:
+    """recall@N, or recall@D with `by_distance`, of each model under a condition, with 95 % intervals."""
+    curves = []
+    for entry in evaluation["models"]:
+        measured = _condition(entry, condition)
+        values = measured["recall_at_distance" if by_distance else "recall"]
+        counted = measured["queries"] - measured["unmatched"]
+        points = [(float(x), y) for x, y in values.items() if y is not None]
+        bounds = [wilson(round(y * counted), counted) for _, y in points]
+        x, y = [x for x, _ in points], [y for _, y in points]
+        curves.append(Curve(entry["name"], x, y, [low for low, _ in bounds], [high for _, high in bounds]))
+    return curves
+
+
+def gains(evaluation: dict[str, Any], over: str = BASELINE) -> list[Gain]:
+    """What each model gains over another one, by condition.
+
+    The p is that of the test which takes neighbouring queries as dependent, where the evaluation holds one.
+    """
+    return [
+        Gain(pair["a"], over, pair["condition"], 100 * pair["gain"], pair.get("p_blocks", pair["p"]))
+        for pair in evaluation["paired"]
+        if pair["b"] == over and pair["gain"] is not None
+    ]
+
+
+def rows(evaluation: dict[str, Any]) -> list[Row]:
+    """The talk's table."""
+    found = gains(evaluation)
+    return [
+        Row(
+            model=entry["name"],
+            recall1={c["condition"]: (c["recall"]["1"], _interval(c)) for c in entry["conditions"]},
+            gains=tuple(gain for gain in found if gain.model == entry["name"]),
+            parameters=entry["parameters"],
+            size_ratio=entry["size_ratio"],
+            training_steps=entry["training_steps"],
+            milliseconds=entry["milliseconds_per_image"],
+            side=entry.get("side"),
+        )
+        for entry in evaluation["models"]
+    ]
+
+
+def improvement(row: Row, names: Sequence[str]) -> str:
+    """A model's gain over image-only averaged over some conditions, and in how many of them it is clear."""
+    own = [gain for gain in row.gains if gain.condition in names]
+    if not own:
+        return ""
+    mean = math.fsum(gain.points for gain in own) / len(own)
+    better = sum(gain.clear and gain.points > 0 for gain in own)
+    worse = sum(gain.clear and gain.points < 0 for gain in own)
+    clear = [f"better in {better} of {len(own)}"] * bool(better) + [f"worse in {worse} of {len(own)}"] * bool(worse)
+    return f"{mean:+.1f} points: " + (" and ".join(clear) if clear else "within the noise")
+
+
+def differences(evaluation: dict[str, Any], names: Sequence[str]) -> dict[str, list[Gain]]:
+    """Paired differences over the conditions `names`, by pair: "bu-tf against image-only" -> gains."""
+    pairs = list(dict.fromkeys((pair["a"], pair["b"]) for pair in evaluation["paired"]))
+    pairs.sort(key=lambda pair: (pair[0] != "bu-tf", pair[1] != BASELINE))
+    found = {f"{a} against {b}": [gain for gain in gains(evaluation, b) if gain.model == a] for a, b in pairs}
+    return {pair: sorted(own, key=lambda gain: names.index(gain.condition)) for pair, own in found.items()}
+
+
+def caption(evaluation: dict[str, Any]) -> str:
+    """What was measured on what, for the foot of the table."""
+    database = evaluation["database"]
+    angle = f" and {evaluation['angle_deg']:g}°" if evaluation.get("angle_deg") else ""
+    return (
+        f"Gains are differences in recall@1 to image-only, within {evaluation['radius_m']:g} m{angle}, averaged over "
+        f"conditions. Size is the ratio of parameters to image-only on the same trunk. Measured on the "
+        f"{evaluation['split']} split of {evaluation['dataset']}, whose database holds {database['frames']} pictures "
+        f"({database['condition']})."
+    )
+
+
+def _condition(entry: dict[str, Any], condition: str) -> dict[str, Any]:
+    return next(c for c in entry["conditions"] if c["condition"] == condition)
+
+
+def _interval(condition: dict[str, Any]) -> tuple[float, float] | None:
+    interval = condition["interval95"].get("1")
+    return None if interval is None or None in interval else tuple(interval)

@@ -1,0 +1,158 @@
+"""Where the query is and where each model believes it to be, on a map (WGS84) that needs no network."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import folium
+import numpy as np
+from branca.element import Element
+
+from butf.dataset.areas import Areas
+from butf.figures.marks import Mark
+from butf.figures.theme import FONT, Palette, model_colour, model_symbol, palette
+
+EARTH_CIRCUMFERENCE_M = 40_075_016.7
+TILE_PIXELS = 256
+MAX_ZOOM = 20
+
+
+class LocalMap(folium.Map):
+    """A map whose Leaflet is served by the app itself, so that it works with no network."""
+
+    default_js = (("leaflet", "/app/static/leaflet/leaflet.js"),)
+    default_css = (("leaflet_css", "/app/static/leaflet/leaflet.css"),)
+
+
+def base_map(
+    areas: Areas | None, centre: tuple[float, float], zoom: float, dark: bool, tiles: bool = False
+) -> LocalMap:
+    """Streets and buildings of a data set's areas, or OpenStreetMap tiles where they are wanted.
+
+    Build it anew for each drawing, since what is added to it stays; as long as the arguments are the same the page
+    keeps the map mounted, with the user's zoom.
+    """
+    colours = palette(dark)
+    view = LocalMap(
+        location=centre,
+        zoom_start=zoom,
+        tiles="OpenStreetMap" if tiles else None,
+        control_scale=True,
+        max_zoom=MAX_ZOOM,
+        prefer_canvas=True,
+        zoom_control=True,
+        attribution_control=tiles,
+        zoom_snap=0.25,
+    )
+    view.get_root().header.add_child(Element(f"<style>{_map_css(colours)}</style>"))
+    if areas is not None and not tiles:
+        _draw_ground(view, areas, colours)
+    return view
+
+
+def answer_layer(
+    query: tuple[float, float] | None, radius_m: float, marks: Sequence[Mark], dark: bool
+) -> folium.FeatureGroup:
+    """The query (latitude, longitude) with its radius, and each model's candidates in its colour and shape.
+
+    A right candidate is filled, a wrong one hollow; every mark says in words what it is.
+    """
+    colours = palette(dark)
+    layer = folium.FeatureGroup(name="answer")
+    if query is not None:
+        circle = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
+        folium.Circle(query, radius=radius_m, interactive=False, **circle).add_to(layer)
+    models = list(dict.fromkeys(mark.model for mark in marks))
+    for mark in sorted(marks, key=lambda mark: -mark.rank):
+        shift = _shift(models.index(mark.model), len(models))
+        folium.Marker((mark.y, mark.x), icon=_icon(mark, shift, colours), tooltip=_tooltip(mark)).add_to(layer)
+    if query is not None:
+        spot = folium.DivIcon(icon_size=(44, 44), icon_anchor=(22, 22), html=_query_svg(colours), class_name="query")
+        folium.Marker(query, icon=spot, tooltip="the query", z_index_offset=-1000).add_to(layer)
+    return layer
+
+
+def fit(points: np.ndarray, width: int, height: int, radius_m: float = 0.0) -> tuple[tuple[float, float], float]:
+    """Centre (latitude, longitude) and zoom, in quarters, at which points fill a map of `width` x `height` pixels.
+
+    Points `(N, 2)` are latitude and longitude; `radius_m` metres around them stay in view too.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre = (low + high) / 2
+    metre = 360 / EARTH_CIRCUMFERENCE_M
+    shrink = math.cos(math.radians(centre[0]))
+    tall = max(high[0] - low[0] + 2 * radius_m * metre, 1e-5) / shrink
+    wide = max(high[1] - low[1] + 2 * radius_m * metre / shrink, 1e-5)
+    zooms = [math.log2(360 * pixels * 0.86 / (TILE_PIXELS * span)) for pixels, span in ((width, wide), (height, tall))]
+    return (float(centre[0]), float(centre[1])), max(1.0, min(float(MAX_ZOOM), math.floor(4 * min(zooms)) / 4))
+
+
+def _draw_ground(view: LocalMap, areas: Areas, colours: Palette) -> None:
+    """All streets as one shape and all buildings as another: thousands of single ones would be slow to draw."""
+    shapes = {
+        "MultiLineString": ([line.tolist() for line in areas.streets], {"color": colours.street, "weight": 7}),
+        "MultiPolygon": (
+            [[ring.tolist() for ring in polygon] for polygon in areas.buildings],
+            {"color": colours.building, "weight": 1, "fillColor": colours.building, "fillOpacity": 1.0},
+        ),
+    }
+    for form, (coordinates, look) in shapes.items():
+        if coordinates:
+            feature = {"type": "Feature", "properties": {}, "geometry": {"type": form, "coordinates": coordinates}}
+            folium.GeoJson(feature, style_function=lambda _, look=look: look, interactive=False).add_to(view)
+
+
+def _map_css(colours: Palette) -> str:
+    ground = f"background: {colours.background}; color: {colours.text};"
+    return (
+        f".leaflet-container {{ background: {colours.background}; font-family: {FONT}; }}"
+        ".leaflet-tooltip { font-size: 13px; } .mark, .query { background: none; border: none; }"
+        f".leaflet-control-scale-line {{ {ground} border-color: {colours.muted}; text-shadow: none; font-size: 11px; }}"
+        ".leaflet-control-scale-line:not(:first-child) { display: none; }"
+        f".leaflet-bar a, .leaflet-bar a:hover {{ {ground} border-color: {colours.building}; }}"
+        f"svg.mark-svg text {{ font: 600 10px {FONT}; }}"
+    )
+
+
+def _shift(index: int, count: int) -> tuple[float, float]:
+    """Pixels that set the marks of several models on one place apart around it."""
+    if count < 2:
+        return 0.0, 0.0
+    angle = 2 * math.pi * index / count - math.pi / 2
+    return 10 * math.cos(angle), 10 * math.sin(angle)
+
+
+SHAPES = {
+    "circle": '<circle cx="12" cy="12" r="8.5" {look}/>',
+    "square": '<rect x="4" y="4" width="16" height="16" rx="2" {look}/>',
+    "diamond": '<path d="M12 1.5 22.5 12 12 22.5 1.5 12Z" {look}/>',
+    "x": '<path d="M7 2h10l5 5v10l-5 5H7l-5-5V7z" {look}/>',
+}
+
+
+def _icon(mark: Mark, shift: tuple[float, float], colours: Palette) -> folium.DivIcon:
+    colour, wrong = model_colour(mark.model), mark.correct is False
+    fill, line, ink = (colours.background, colour, colour) if wrong else (colour, colours.background, "#ffffff")
+    shape = SHAPES.get(model_symbol(mark.model), SHAPES["circle"])
+    look = f'fill="{fill}" stroke="{line}" stroke-width="2"'
+    svg = (
+        '<svg class="mark-svg" width="24" height="24" viewBox="0 0 24 24" role="img"'
+        f' aria-label="{escape(mark.text)}">{shape.format(look=look)}'
+        f'<text x="12" y="15.6" text-anchor="middle" fill="{ink}">{mark.rank}</text></svg>'
+    )
+    anchor = (round(12 - shift[0]), round(12 - shift[1]))
+    return folium.DivIcon(icon_size=(24, 24), icon_anchor=anchor, html=svg, class_name="mark")
+
+
+def _query_svg(colours: Palette) -> str:
+    """A ring with four ticks, wide enough for the marks of candidates at the same place to stand inside it."""
+    pen = f'stroke="{colours.query}" stroke-width="2.5"'
+    return (
+        '<svg width="44" height="44" viewBox="0 0 44 44" role="img" aria-label="the query">'
+        f'<circle cx="22" cy="22" r="17" fill="none" {pen}/><path d="M22 1v8 M22 35v8 M1 22h8 M35 22h8" {pen}/>'
+        f'<circle cx="22" cy="22" r="2.5" fill="{colours.query}"/></svg>'
+    )
+
+
+def _tooltip(mark: Mark) -> str:
+    return f"{escape(mark.text)} ({escape(mark.frame)})"

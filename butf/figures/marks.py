@@ -1,0 +1,79 @@
+"""A candidate to draw on a map or a plan, and the plan in local metres for data sets without latitude and longitude."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from butf.figures.gallery import metres_text
+from butf.figures.theme import model_colour, model_symbol, style
+
+NEUTRAL = "#808a94"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A candidate to draw: `x`, `y` are longitude and latitude in degrees, or easting and northing in metres."""
+
+    model: str
+    frame: str
+    x: float
+    y: float
+    rank: int
+    metres: float | None = None
+    correct: bool | None = None
+
+    @property
+    def text(self) -> str:
+        word = {True: ", right", False: ", wrong", None: ""}[self.correct]
+        far = "" if self.metres is None else f", {metres_text(self.metres)} away"
+        return f"{self.model}: candidate {self.rank}{far}{word}"
+
+
+def plan_figure(
+    database: np.ndarray, query: tuple[float, float] | None, radius_m: float, marks: Sequence[Mark], height: int = 440
+) -> go.Figure:
+    """Query, radius and candidates in metres; the database `(D, 2)` as small grey points. Wrong ones are hollow."""
+    figure = go.Figure(_points(database))
+    figure.add_traces([_candidates(model, marks) for model in dict.fromkeys(mark.model for mark in marks)])
+    if query is not None:
+        x, y = query
+        ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
+        figure.add_shape(type="circle", line={"dash": "dash", "width": 1.5, "color": NEUTRAL}, **ends)
+        figure.add_trace(_query(x, y))
+    style(figure, height=height)
+    figure.update_xaxes(title="easting, m", constrain="domain")
+    figure.update_yaxes(title="northing, m", scaleanchor="x")
+    return figure
+
+
+def _points(database: np.ndarray) -> go.Scattergl:
+    look = {"size": 4, "color": NEUTRAL, "opacity": 0.6}
+    return go.Scattergl(
+        x=database[:, 0], y=database[:, 1], mode="markers", name="database", hoverinfo="skip", marker=look
+    )
+
+
+def _candidates(model: str, marks: Sequence[Mark]) -> go.Scatter:
+    own = [mark for mark in marks if mark.model == model]
+    symbol = model_symbol(model)
+    shapes = [f"{symbol}-open" if mark.correct is False else symbol for mark in own]
+    return go.Scatter(
+        x=[mark.x for mark in own],
+        y=[mark.y for mark in own],
+        mode="markers+text",
+        name=model,
+        text=[str(mark.rank) for mark in own],
+        textposition="top center",
+        textfont={"size": 11},
+        customdata=[[mark.frame] for mark in own],
+        hovertext=[f"{mark.text} ({mark.frame})" for mark in own],
+        hoverinfo="text",
+        marker={"size": 12, "symbol": shapes, "color": model_colour(model), "line": {"width": 2}},
+    )
+
+
+def _query(x: float, y: float) -> go.Scatter:
+    look = {"size": 16, "symbol": "circle-cross-open", "color": NEUTRAL, "line": {"width": 2.5}}
+    return go.Scatter(x=[x], y=[y], mode="markers", name="query", hovertext="the query", hoverinfo="text", marker=look)

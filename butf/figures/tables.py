@@ -1,0 +1,47 @@
+"""Tables as HTML, for measured values with intervals; the looks are in `static/app.css`, names are escaped."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from butf.figures.gallery import heading_html
+from butf.figures.recall import Gain
+from butf.figures.theme import model_colour, model_symbol
+
+MARKS = {"x": "✖", "circle": "●", "square": "■", "diamond": "◆"}
+
+
+def model_html(name: str) -> str:
+    """A model's name after its mark in its colour."""
+    mark = MARKS.get(model_symbol(name), "▲")
+    return f'<i style="color: {model_colour(name)}" aria-hidden="true">{mark}</i> {escape(name)}'
+
+
+def legend_html(models: Sequence[str]) -> str:
+    """The models' marks and colours in one line, for several figures that share them."""
+    items = "".join(f"<li>{model_html(name)}</li>" for name in models)
+    return f'<ul class="legend" aria-label="Models">{items}</ul>'
+
+
+def table_html(head: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
+    """A table whose cells are HTML already; the first cell of each row heads it."""
+    top = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
+    rows = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>" for row in body
+    )
+    return (
+        f'<div class="table"><table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def differences_html(found: Mapping[str, Sequence[Gain]]) -> str:
+    """Paired differences in words, one list for each pair of models; what is clear is set in bold."""
+    return "".join(
+        f'<section class="pair">{heading_html(pair)}<ul>{"".join(map(_difference, gains))}</ul></section>'
+        for pair, gains in found.items()
+    )
+
+
+def _difference(gain: Gain) -> str:
+    words = f"<b>{escape(gain.text)}</b>" if gain.clear else escape(gain.text)
+    return f"<li>{escape(gain.condition)}: {words}</li>"

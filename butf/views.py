@@ -1,0 +1,164 @@
+"""From the library's answers to what a page draws: headed figures, candidates' pictures, marks, a view of the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from butf.browse import Asked
+from butf.dataset.depth_metrics import DepthErrors, depth_errors
+from butf.dataset.frames import Frames
+from butf.dataset.modalities import Map, default_encoding
+from butf.figures.depth import Scale, error_figure, map_figure
+from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
+from butf.figures.map import fit
+from butf.figures.marks import Mark
+from butf.networks.zoo import Model
+from butf.retrieval.explore import Candidate, QueryResult
+
+
+@dataclass(frozen=True, eq=False)
+class SideView:
+    """The side modality of one picture: the true map, the one a model reconstructs, and how far apart they are."""
+
+    modality: str
+    true: Map | None
+    predicted: Map | None
+    model: str | None
+    errors: DepthErrors | None
+
+
+def side_view(frames: Frames, asked: Asked, models: Sequence[Model]) -> SideView | None:
+    """True and reconstructed side map of the picture asked about; None when there is neither.
+
+    The first of the models that has a decoder reconstructs.
+    """
+    decoder = next((model for model in models if model.card.encoding is not None), None)
+    modality = decoder.card.encoding.modality if decoder else next(iter(frames.modalities), "depth")
+    true = None if asked.query is None else frames.modality(asked.query, modality)
+    predicted = decoder.reconstruct(asked.picture) if decoder else None
+    if true is None and predicted is None:
+        return None
+    errors = None
+    if modality == "depth" and true is not None and predicted is not None:
+        errors = depth_errors(predicted, true)
+    return SideView(modality, true, predicted, decoder.name if decoder else None, errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One figure of the query's side modality, with its heading and what a screen reader says."""
+
+    key: str
+    title: str
+    note: str
+    alt: str
+    figure: go.Figure
+    foot: str = ""
+
+
+def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
+    """True map, reconstructed map on the same scale, and signed error: those of the three that there are."""
+    if view is None:
+        return []
+    scale = side_scale(frames, view.modality)
+    panels = []
+    for key, title, side in (
+        ("true", f"True {view.modality}", view.true),
+        ("predicted", "Reconstructed", view.predicted),
+    ):
+        if side is not None:
+            note = f"by {view.model}" if key == "predicted" else coverage(side)
+            alt = f"{title} as a map from {scale.low:g} to {scale.high:g} {scale.unit}"
+            panels.append(Panel(key, title, note, alt, map_figure(side.values, side.valid, scale)))
+    if view.errors is not None:
+        known = view.true.valid & view.predicted.valid
+        figure = error_figure(view.true.values, view.predicted.values, known)
+        alt = "Reconstructed minus true depth in metres: blue where it is too near, orange where it is too far"
+        panels.append(Panel("error", "Error", "reconstructed − true", alt, figure, scores_html(view.errors)))
+    return panels
+
+
+def side_scale(frames: Frames, modality: str) -> Scale:
+    """The range that the data set gives for a modality: log metres for depth, linear for the others."""
+    encoding = default_encoding(frames, modality)
+    return Scale(encoding.near, encoding.far, "m" if modality == "depth" else "", modality == "depth")
+
+
+def coverage(side: Map) -> str:
+    """How much of a map was measured, in words; nothing where it was all."""
+    return "" if side.valid.all() else f"{side.valid.mean():.0%} measured"
+
+
+def columns(frames: Frames, results: Sequence[QueryResult], picture: Callable[[int], str]) -> list[Column]:
+    """Each model's answer for the gallery; `picture(frame number)` gives a data URI."""
+    return [
+        Column(result.model, [_picture(frames, entry, picture) for entry in result.candidates], verdict(result))
+        for result in results
+    ]
+
+
+def marks(frames: Frames, results: Sequence[QueryResult]) -> list[Mark]:
+    """Each model's candidates for the map: longitude and latitude where the data set has them, else metres."""
+    x, y = (frames.lon, frames.lat) if has_map(frames) else (frames.position[:, 0], frames.position[:, 1])
+    return [
+        Mark(
+            result.model, str(frames.frame[c.frame]), float(x[c.frame]), float(y[c.frame]), c.rank, c.metres, c.correct
+        )
+        for result in results
+        for c in result.candidates
+    ]
+
+
+@dataclass(frozen=True)
+class MapView:
+    """Where the map looks: `home` (centre and zoom) on the whole database, and the answer to one query.
+
+    Points are latitude and longitude; `query` is None for one's own photo.
+    """
+
+    home: tuple[tuple[float, float], float]
+    query: tuple[float, float] | None
+    centre: tuple[float, float]
+    zoom: float
+
+
+def map_view(
+    frames: Frames, split: str, query: int | None, marks: Sequence[Mark], radius_m: float, height: int, width: int = 280
+) -> MapView:
+    """A view that holds the query's radius and all marks in a map of `width` x `height` pixels."""
+    database = frames.database(split)
+    home = fit(np.stack([frames.lat[database], frames.lon[database]], axis=1), width, height)
+    here = None if query is None else (float(frames.lat[query]), float(frames.lon[query]))
+    points = [(mark.y, mark.x) for mark in marks] + ([here] if here else [])
+    centre, zoom = fit(np.array(points), width, height, radius_m) if points else home
+    return MapView(home, here, centre, zoom)
+
+
+def has_map(frames: Frames) -> bool:
+    """Whether the frames have places on the globe, rather than in a room's own metres."""
+    return frames.lat is not None and frames.lon is not None
+
+
+def verdict(result: QueryResult) -> str:
+    """A model's answer to one query in a few words."""
+    if result.matched is None:
+        return "nearest places to your photo"
+    if not result.matched:
+        return "the database has no true match"
+    if result.first_correct == 1:
+        return "right at once"
+    return f"first right one at rank {result.first_correct}" if result.first_correct else "no right one found"
+
+
+def picture_uri(frames: Frames, i: int, width: int = 240) -> str:
+    """Frame i's picture as a small JPEG in a data URI."""
+    return data_uri(thumbnail(frames.image(i), width))
+
+
+def _picture(frames: Frames, entry: Candidate, picture: Callable[[int], str]) -> Card:
+    frame = str(frames.frame[entry.frame])
+    return Card(frame, picture(entry.frame), entry.rank, entry.distance, entry.metres, entry.correct)

@@ -1,0 +1,96 @@
+"""Compare: recall of the chosen models by condition with its uncertainty, and the talk's table with measured values."""
+
+from typing import Any
+
+import streamlit as st
+
+from butf import comparison
+from butf.figures import recall, tables
+from butf.figures.gallery import heading_html
+from pages import shared
+
+HEAD = (
+    "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Parameters",
+    "Time per image", "Depth AbsRel", "Depth δ < 1.25",
+)  # fmt: skip
+AXES = {"recall@N": "candidates N", "recall@D": "metres D"}
+READING = (
+    "Bands are 95 % Wilson intervals. recall@N: a right one is among the first N. recall@D: the first one lies within "
+    "D metres. Queries without a match in the database are not counted."
+)
+PAIRED = (
+    "Paired on the same queries. The p flips whole blocks of a street together, since neighbouring queries are no "
+    "independent witnesses; a p of 0.05 or more counts as within the noise."
+)
+
+
+def main() -> None:
+    choice = shared.sidebar()
+    if choice is None:
+        return
+    st.html("<h1 class='unseen'>Compare</h1>")
+    models = shared.models_of(choice.models)
+    if not models:
+        st.info("Choose at least one model in the sidebar to measure it.", icon=":material/model_training:")
+        return
+    evaluation = shared.evaluation_of(choice, models)
+    found = comparison.conditions(evaluation)
+    draw_table(evaluation, found)
+    draw_curves(evaluation, found)
+    draw_differences(evaluation, found)
+
+
+def draw_table(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
+    st.subheader("The talk's table, measured", anchor=False)
+    body = [table_row(row, found) for row in comparison.rows(evaluation)]
+    st.html(tables.table_html(HEAD, body, comparison.caption(evaluation)))
+
+
+def table_row(row: comparison.Row, found: list[comparison.Condition]) -> list[str]:
+    gains = [comparison.improvement(row, [c.name for c in found if c.seen is seen]) for seen in (True, False)]
+    side = row.side or {}
+    return [
+        tables.model_html(row.model),
+        *(["is the reference"] * 2 if row.model == comparison.BASELINE else [tables.escape(gain) for gain in gains]),
+        f"{row.size_ratio:.2f}x",
+        str(row.training_steps),
+        f"{row.parameters:,}",
+        f"{row.milliseconds:.1f} ms",
+        f"{side['abs_rel']:.2f}" if side else "–",
+        f"{side['delta1']:.0%}" if side else "–",
+    ]
+
+
+def draw_curves(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
+    st.subheader("Recall by condition", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kind = st.segmented_control(
+            "Recall by", list(AXES), default="recall@N", required=True, key="curves", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        st.html(tables.legend_html([entry["name"] for entry in evaluation["models"]]))
+    columns = st.columns(min(3, len(found)), gap="medium")
+    for number, condition in enumerate(found):
+        with columns[number % len(columns)].container(gap="xxsmall"):
+            st.html(heading_html(condition.name, condition.text))
+            curves = comparison.recall_curves(evaluation, condition.name, kind == "recall@D")
+            alt = f"{kind} of each model under {condition.name} with 95 % intervals"
+            st.plotly_chart(recall.curves_figure(curves, AXES[kind]), key=f"{kind} {condition.name}", alt=alt)
+    st.caption(READING)
+
+
+def draw_differences(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
+    gains = comparison.gains(evaluation)
+    if not gains:
+        return
+    st.subheader("Is the difference more than noise?", anchor=False)
+    left, right = st.columns([1.1, 1], gap="medium")
+    figure = recall.gains_figure(gains, [condition.name for condition in found])
+    left.plotly_chart(figure, key="gains", alt="Gain in recall@1 of each model over image-only, by condition")
+    with right:
+        st.html(tables.differences_html(comparison.differences(evaluation, [condition.name for condition in found])))
+        st.caption(PAIRED)
+
+
+with shared.told_plainly():
+    main()

@@ -1,0 +1,139 @@
+"""Explore: one query, what each model retrieves for it and where that is, and the depth reconstructed on the way."""
+
+import random
+
+import streamlit as st
+from streamlit_folium import st_folium
+
+from butf import browse, views
+from butf.figures import gallery
+from butf.figures.map import answer_layer, base_map
+from butf.figures.marks import Mark, plan_figure
+from butf.files import read_image
+from butf.networks.zoo import Model
+from butf.retrieval.explore import QueryResult, SplitSearch
+from pages import shared
+
+MAP_HEIGHT = 440
+QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+TILES = "Asks openstreetmap.org for pictures of the map. While this is off, nothing leaves this machine."
+
+
+def main() -> None:
+    choice = shared.sidebar(ask_k=True)
+    if choice is None:
+        return
+    models = shared.models_of(choice.models)
+    searches = shared.searches_of(choice, models)
+    st.html("<h1 class='unseen'>Explore</h1>")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
+        query = ask_query(choice, models, searches)
+        photo = ask_photo()
+    if photo is None and query is None:
+        st.info("This filter leaves no query: choose another one under Show.", icon=":material/filter_alt_off:")
+        return
+    asked = photo or browse.asked_frame(choice.frames, query)
+    draw_query(choice, asked, models)
+    if not searches:
+        st.info(shared.NO_MODEL, icon=":material/model_training:")
+        return
+    draw_answers(choice, asked, browse.answers(asked, models, searches, choice.k, choice.rule))
+
+
+def ask_query(choice: shared.Choice, models: list[Model], searches: list[SplitSearch]) -> int | None:
+    """Condition, filter and query; None when the filter leaves none."""
+    frames = choice.frames
+    by_condition = frames.queries(choice.split)
+    words = {name: name if frames.seen(name) else f"{name} (unseen)" for name in by_condition}
+    condition = st.selectbox(
+        "Condition", list(by_condition), format_func=words.get, key="condition", bind="query-params", width=160,
+        on_change=stay_at_place, args=(choice,),
+    )  # fmt: skip
+    shown = browse.filters(models)
+    show = st.selectbox("Show", list(shown), format_func=shown.get, key="show", bind="query-params", width=215)
+    rows = browse.narrowed(searches, by_condition[condition], show, choice.rule)
+    names = frames.frame[rows].tolist()
+    if not names:
+        return None
+    chosen = st.selectbox(
+        f"Query, of {len(names)}", names, format_func=lambda name: name.split("/")[-1], key="query",
+        bind="query-params", width=130,
+    )  # fmt: skip
+    step_buttons(names, names.index(chosen))
+    return int(rows[names.index(chosen)])
+
+
+def step_buttons(names: list[str], at: int) -> None:
+    """Previous, next (also by the arrow keys) and random."""
+    alone = len(names) < 2
+    back, on = names[at - 1], names[(at + 1) % len(names)]
+    st.button("Previous", icon=":material/chevron_left:", on_click=go_to, args=(back,), shortcut="Left", disabled=alone)
+    st.button("Next", icon=":material/chevron_right:", on_click=go_to, args=(on,), shortcut="Right", disabled=alone)
+    st.button("Random", icon=":material/shuffle:", on_click=lambda: go_to(random.choice(names)), disabled=alone)
+
+
+def go_to(name: str) -> None:
+    st.session_state["query"] = name
+
+
+def stay_at_place(choice: shared.Choice) -> None:
+    """Another condition shows the query nearest to the one before, so that the same place is seen in another light."""
+    before, condition = st.session_state.get("query"), st.session_state["condition"]
+    go_to(browse.nearest_query(choice.frames, choice.split, condition, before))
+
+
+def ask_photo() -> browse.Asked | None:
+    """A photo of the user's own; None without one, or when it cannot be read, which is said."""
+    with st.popover("Own photo", icon=":material/add_a_photo:"):
+        upload = st.file_uploader("A street photo, at most 20 MB (JPEG or PNG)", key="photo")
+        st.caption("It stays in the memory of this app and is forgotten with the page.")
+    if upload is not None:
+        with shared.told_plainly():
+            return browse.Asked(None, read_image(upload, upload.name), upload.name, upload.file_id)
+    return None
+
+
+def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) -> None:
+    """The picture, the true and the reconstructed side map on one scale, and the error."""
+    view = shared.side_view_of(choice, asked, models)
+    panels = views.side_panels(choice.frames, view)
+    columns = st.columns([1.3, 1, 1, 1], gap="small")
+    with columns[0].container(gap="xxsmall"):
+        st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", asked.name))
+        st.image(asked.picture, width="stretch", alt=f"The query picture, {asked.name}")
+    for column, panel in zip(columns[1:], panels, strict=False):
+        with column.container(gap="xxsmall"):
+            st.html(gallery.heading_html(panel.title, panel.note))
+            st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt)
+            if panel.foot:
+                st.html(panel.foot)
+
+
+def draw_answers(choice: shared.Choice, asked: browse.Asked, results: list[QueryResult]) -> None:
+    frames = choice.frames
+    left, right = st.columns([2.5, 1], gap="medium")
+    left.html(gallery.candidates_html(views.columns(frames, results, lambda i: shared.picture_of(choice, i))))
+    marks = views.marks(frames, results)
+    with right.container(gap="xsmall"):
+        if views.has_map(frames):
+            draw_map(choice, asked, marks)
+        else:
+            here = None if asked.query is None else tuple(frames.position[asked.query, :2])
+            database = frames.position[frames.database(choice.split)]
+            plan = plan_figure(database, here, choice.rule.radius_m, marks, MAP_HEIGHT)
+            st.plotly_chart(plan, key="plan", config=QUIET, alt="Plan of the query and the candidates, in metres")
+
+
+def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark]) -> None:
+    dark, tiles = shared.is_dark(), st.session_state.get("tiles", False)
+    view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
+    st_folium(
+        base_map(shared.ground_of(choice.folder), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
+        center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
+        feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark),
+    )  # fmt: skip
+    st.toggle("OpenStreetMap tiles", key="tiles", help=TILES)
+
+
+with shared.told_plainly():
+    main()
