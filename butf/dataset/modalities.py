@@ -127,7 +127,7 @@ def read_map(path: Path | str, name: str, classes: int | None = None) -> Map:
     picture = read_pixels(path)
     expected = {"depth": ("I;16", "I;16B", "I"), "reflectance": ("L",), "semantics": ("P", "L")}[name]
     if picture.mode not in expected:
-        raise BadInput(f"{path} is {_mode_in_words(picture.mode)}; expected {modality.form}")
+        raise BadInput(f"{path} is {mode_in_words(picture.mode)}; expected {modality.form}")
     stored = np.asarray(picture)
     if name == "depth":
         return Map(name, (stored / DEPTH_SCALE).astype(np.float32), stored > 0)
@@ -195,7 +195,8 @@ def _float32(values: Any) -> tuple[Any, Any]:
     return torch, values.float()
 
 
-def _mode_in_words(mode: str) -> str:
+def mode_in_words(mode: str) -> str:
+    """A Pillow mode as a person would say it."""
     words = {
         "L": "8-bit",
         "P": "8-bit",

@@ -6,8 +6,8 @@ frames that show the same place as a test frame: no place of the test is ever tr
 
 Within a split the video is cut into blocks in which the camera moves by less than the place radius and turns by less
 than the place angle; blocks are database and queries in turn, so a query has a true match about half a block away. In
-val and test a database frame that comes right before or after a query in the video is left out where its block has
-others: to find it again would prove nothing.
+val and test a database frame that comes right before or after a query in the video is left out, unless it is some
+query's only match: to find it again would prove nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def split_by_pose(
         block = _blocks(centres, orientation, place, rows)
         traversal[rows[block % 2 == 1]] = QUERIES
         if name != "train":
-            reason[rows[_beside_queries(block, rows)]] = NEIGHBOUR
+            same = _same_place(centres, orientation, place, rows, rows)
+            reason[rows[_to_leave_out(same, block, rows)]] = NEIGHBOUR
     return Parts(split, traversal, reason)
 
 
@@ -111,11 +112,20 @@ def _cut(centres: np.ndarray, orientation: np.ndarray, limit: PlaceRule, rows: n
     return block
 
 
-def _beside_queries(block: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(R,) bool: database frames just before or after a query of the video, in blocks of three frames or more."""
+def _to_leave_out(same: np.ndarray, block: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(R,) bool: database frames just before or after a query in the video that no query needs for its only match.
+
+    `same` (R, R) says which frames of the split show the same place.
+    """
     asks = block % 2 == 1
     joined = np.diff(rows) == 1
     beside = np.zeros(len(rows), bool)
     beside[:-1] |= joined & asks[1:]
     beside[1:] |= joined & asks[:-1]
-    return beside & ~asks & (np.bincount(block)[block] >= 3)
+    matches = same & asks[:, None] & ~asks[None, :]
+    left, out = matches.sum(axis=1), np.zeros(len(rows), bool)
+    for k in np.flatnonzero(beside & ~asks):
+        if (left[matches[:, k]] > 1).all() and (~asks & ~out).sum() > 1:
+            out[k] = True
+            left -= matches[:, k]
+    return out

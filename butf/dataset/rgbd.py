@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from butf.dataset.frames import Camera, Frames, PlaceRule, write_frames
-from butf.dataset.modalities import Map, write_map
+from butf.dataset.modalities import Map, mode_in_words, write_map
 from butf.dataset.pose_split import DATABASE, LEFT_OUT, QUERIES, split_by_pose
 from butf.dataset.poses import quaternions
 from butf.dataset.table import QUATERNION
@@ -177,7 +177,7 @@ def _write_frame(root: Path, frame: str, source: _Source, camera: Camera) -> Non
     shutil.copyfile(source.colour, picture)
     stored = read_pixels(source.depth)
     if stored.mode not in ("I;16", "I;16B", "I"):
-        raise BadInput(f"{source.depth} is of mode {stored.mode}; expected 16-bit PNG, millimetres")
+        raise BadInput(f"{source.depth} is {mode_in_words(stored.mode)}; expected 16-bit PNG, millimetres")
     millimetres = np.asarray(stored).astype(np.int64)
     valid = (millimetres > 0) & (millimetres < 65535)
     write_map(root / traversal / "depth" / f"{name}.png", Map("depth", (millimetres / 1000).astype(np.float32), valid))
