@@ -23,11 +23,14 @@ from butf.networks.card import card_text
 from butf.networks.methods import build_network, count_parameters
 from butf.networks.weights import save_weights
 
+QUICK = ["--method", "image-only", "--places", "3", "--views", "2", "--image-area", "6144", "--device", "cpu"]
+
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("BUTF_CACHE", "BUTF_DATA", "BUTF_RUNS"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -275,3 +278,41 @@ def test_import_takes_only_kinds_that_exist(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "empty").mkdir()
     assert "empty" in complaint(capsys, "import", "rgbd", tmp_path / "empty", "--out", tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+def test_a_trained_run_is_a_model_at_once(
+    tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["train", "--data", str(tiny_dataset), "--run", "first", *QUICK, "--steps", "2"]
+    assert main(ask) == 0
+    assert "runs/first" in capsys.readouterr().out
+    assert main(["runs", "--json", "-"]) == 0
+    (state,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (state["name"], state["state"], state["data"]) == ("first", "finished", str(tiny_dataset.resolve()))
+    assert main(["evaluate", "--data", str(tiny_dataset), "--models", "first", "off-the-shelf", "--json", "-"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    seen = {part["condition"]: part["seen"] for part in report["models"][0]["conditions"]}
+    assert seen == {"overcast": True, "night": False}
+    assert report["models"][0]["training_steps"] == 1
+    assert [(pair["a"], pair["b"]) for pair in report["paired"]] == [("off-the-shelf", "first")] * 2
+    assert "has steps 2, not 3" in complaint(capsys, *ask[:7], "--steps", "3", "--resume")
+    assert "holds a trained run" in complaint(capsys, *ask)
+    assert main(["stop", "first"]) == 0
+    assert "was not being trained (finished)" in capsys.readouterr().out
+
+
+def test_ctrl_c_stops_training_with_130_and_a_checkpoint_to_resume(tiny_dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "long"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "butf", "train", "--data", str(tiny_dataset), "--run", str(run), *QUICK,
+         "--steps", "100000"],
+        cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert words == "long: stopped as asked; resume it whenever you like\n"
+    assert (run / "checkpoint.pt").is_file() and not (run / "model.safetensors").exists()

@@ -1,0 +1,41 @@
+"""The benchmarks run and print what they promise; how fast things are is not asserted here."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main, names
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("BUTF_CACHE", "BUTF_DATA", "BUTF_RUNS"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+
+
+def test_every_benchmark_is_listed_with_what_it_measures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert {"describe", "loading"} <= set(names())
+    assert all(name in shown and about in shown and about for name, about in names().items())
+    assert main(["nothing"]) == 2
+
+
+def test_rates_are_printed_beside_the_bare_trunk(tiny_dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["describe", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--images", "4", "--rounds", "1"]
+    assert main(ask) == 0
+    header, row = capsys.readouterr().out.splitlines()[-2:]
+    assert "describe / trunk" in header
+    cells = row.split()
+    assert cells[0] == "off-the-shelf" and all(float(cell) > 0 for cell in cells[1:7])
+
+
+def test_loading_is_timed_in_a_fresh_process(tiny_dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["loading", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--repeat", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("imports", "models", "rankings", "within 5 s"))
+
+
+def test_a_missing_data_set_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "--data", "atlantis"]) == 2
+    assert "atlantis" in capsys.readouterr().err
