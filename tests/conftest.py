@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,20 @@ CLASSES = ["sky", "ground", "wall"]
 TRAVERSALS = {"reference": 1.0, "overcast": 0.8, "night": 0.3}
 
 
+@pytest.fixture(scope="session")
+def tiny_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data set that `tiny_dataset` copies: made once, to be left as it is."""
+    return write_tiny_dataset(tmp_path_factory.mktemp("original") / "tiny")
+
+
 @pytest.fixture
-def tiny_dataset(tmp_path: Path) -> Path:
+def tiny_dataset(tmp_path: Path, tiny_original: Path) -> Path:
     """36 frames: 12 places (6 train, 2 val, 4 test, 20 m apart, splits 200 m apart) in three traversals.
 
     Condition = traversal: reference (the database), overcast (query), night (query, no place labels). Pictures are
     96x64; depth and semantics beside each, except that night/000011 has no depth. Cameras face east.
     """
-    return write_tiny_dataset(tmp_path / "tiny")
+    return Path(shutil.copytree(tiny_original, tmp_path / "tiny"))
 
 
 @pytest.fixture

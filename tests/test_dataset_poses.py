@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from butf.dataset.manifest import PlaceRule
 from butf.dataset.pose_split import NEIGHBOUR, SAME_PLACE, Parts, split_by_pose
-from butf.dataset.poses import angles_deg, matrices, quaternions
+from butf.dataset.poses import angles_deg, quaternions
 from butf.errors import BadInput
 
 
@@ -32,11 +32,6 @@ def test_quaternions_match_scipy() -> None:
     # q and -q are one rotation.
     agreement = np.abs((scipy_order(ours) * rotation.as_quat()).sum(axis=1))
     np.testing.assert_allclose(agreement, 1, atol=1e-12)
-
-
-def test_matrices_undo_quaternions() -> None:
-    rotation = turns(np.random.default_rng(1)).as_matrix()
-    np.testing.assert_allclose(matrices(quaternions(rotation)), rotation, atol=1e-12)
 
 
 def test_rounded_rotation_gets_the_nearest() -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -125,7 +126,9 @@ class Frames:
         """The same data set with only these frames, in this order."""
         rows = np.asarray(indices)
         columns = ("frame", "traversal", "condition", "split", "position", "lat", "lon", "time_s", "orientation")
-        kept = {key: None if (column := getattr(self, key)) is None else column[rows] for key in columns}
+        kept: dict[str, Any] = {
+            key: None if (column := getattr(self, key)) is None else column[rows] for key in columns
+        }
         return dataclasses.replace(self, **kept)
 
     def image_path(self, i: int) -> Path:
@@ -226,7 +229,7 @@ class Frames:
         )
 
 
-def write_frames(root: Path | str, table: Mapping[str, Sequence], meta: dict) -> None:
+def write_frames(root: Path | str, table: Mapping[str, tables.Column], meta: dict) -> None:
     """Write a data set's frames.csv (columns of `table`, see `tables.COLUMNS`) and dataset.json (`meta`, plain values).
 
     dataset.json comes last: a folder without it is no data set, so a broken-off writer leaves nothing to be found.

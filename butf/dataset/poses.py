@@ -22,17 +22,6 @@ def quaternions(rotations: np.ndarray) -> np.ndarray:
     return np.where(q[:, :1] < 0, -q, q)
 
 
-def matrices(quaternion: np.ndarray) -> np.ndarray:
-    """(N, 4) unit quaternions -> (N, 3, 3) rotation matrices."""
-    w, x, y, z = np.asarray(quaternion, float).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), -1, 0)
-
-
 def angles_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(Q, 4) and (D, 4) unit quaternions -> (Q, D) degrees of the rotation from one to the other, 0 to 180."""
     cosine = np.abs(np.asarray(first) @ np.asarray(second).T)

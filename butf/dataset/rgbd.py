@@ -11,7 +11,6 @@ import dataclasses
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from butf.dataset.frames import Camera, Frames, PlaceRule, write_frames
 from butf.dataset.modalities import Map, mode_in_words, write_map
 from butf.dataset.pose_split import DATABASE, LEFT_OUT, QUERIES, split_by_pose
 from butf.dataset.poses import quaternions
-from butf.dataset.table import QUATERNION
+from butf.dataset.table import QUATERNION, Column
 from butf.errors import BadInput
 from butf.files import new_folder, read_image, read_pixels, read_text
 
@@ -109,7 +108,8 @@ def _sources(src: Path) -> tuple[list[_Source], dict[str, tuple[str, ...]]]:
         inner = next(iter(sorted(src.glob("*/frame-*.color.*"))), None)
         hint = f"; {inner.parent} has some: give that folder" if inner else ""
         raise BadInput(f"{src} has no frames; expected {PATTERN}{hint}")
-    found, missing = [], {"no depth": [], "no pose": []}
+    found: list[_Source] = []
+    missing: dict[str, list[str]] = {"no depth": [], "no pose": []}
     for _, name, colour in colours:
         depth, pose = (src / f"frame-{name}.{kind}" for kind in ("depth.png", "pose.txt"))
         if not depth.is_file() or not pose.is_file():
@@ -160,9 +160,9 @@ def _numbers(path: Path, shape: tuple[int, int], fix: str) -> np.ndarray:
 
 def _table(
     names: np.ndarray, split: np.ndarray, traversal: np.ndarray, centres: np.ndarray, orientation: np.ndarray
-) -> dict[str, Sequence]:
+) -> dict[str, Column]:
     frame = [f"{drive}/{name}" for drive, name in zip(traversal, names, strict=True)]
-    table = {"frame": frame, "traversal": traversal, "condition": traversal, "split": split}
+    table: dict[str, Column] = {"frame": frame, "traversal": traversal, "condition": traversal, "split": split}
     table |= dict(zip(("easting_m", "northing_m", "altitude_m"), centres.T, strict=True))
     return table | dict(zip(QUATERNION, orientation.T, strict=True))
 
@@ -205,7 +205,7 @@ def _report(frames: Frames, left: dict[str, tuple[str, ...]]) -> ImportReport:
     for split in frames.splits:
         for queries in frames.queries(split).values():
             hits = frames.positives(queries, frames.database(split)).any(axis=1)
-            matched[split] = (int(hits.sum()), len(hits))
+            matched[split] = (int(hits.sum()), len(queries))
     return ImportReport(frames, dict(sorted(taken.items())), left, matched)
 
 

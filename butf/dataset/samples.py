@@ -59,16 +59,17 @@ class Samples(Dataset):
         if picture.size != self.size:
             picture = picture.resize(self.size, Image.Resampling.BILINEAR)
         self._images[k] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-        side = None if self.encoding is None else self.frames.modality(index, self.encoding.modality)
-        self._sides[k], self._valid[k] = (
-            (torch.tensor(0.0), torch.tensor(False)) if side is None else self._encoded(side)
-        )
+        self._sides[k], self._valid[k] = 0, False
+        if self.encoding is not None:
+            side = self.frames.modality(index, self.encoding.modality)
+            if side is not None:
+                self._sides[k], self._valid[k] = self._encoded(side, self.encoding)
         self._kept[k] = True
 
-    def _encoded(self, side: Map) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encoded(self, side: Map, encoding: Encoding) -> tuple[torch.Tensor, torch.Tensor]:
         height, width = self._sides.shape[-2:]
         values, valid = nearest(side.values, (width, height)), nearest(side.valid, (width, height))
-        encoded = self.encoding.encode(np.where(valid, values, self.encoding.far))
+        encoded = encoding.encode(np.where(valid, values, encoding.far))
         return torch.from_numpy(encoded)[None], torch.from_numpy(valid)[None]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import utm
@@ -23,6 +24,8 @@ DECIMALS = {"time_s": 4, "lat": 9, "lon": 9, "easting_m": 4, "northing_m": 4, "a
 COLUMNS = ("frame", "traversal", "condition", "split", *DECIMALS)
 FRAME_NAME = re.compile(r"\w[\w .+-]*/\w[\w .+-]*")
 SHOWN_FAULTS = 3
+Column = Sequence | np.ndarray
+Pair = tuple[np.ndarray, np.ndarray]
 AGREEMENT_M = 5.0
 
 
@@ -38,7 +41,7 @@ class Table:
         self.faults: list[tuple[int, str]] = []
         self.count = 0
 
-    def mark(self, bad: np.ndarray, column: str, values: Sequence, fix: str) -> None:
+    def mark(self, bad: np.ndarray, column: str, values: Column, fix: str) -> None:
         """Note a fault for each True of `bad`; `fix` says what is wrong and what is expected."""
         rows = np.flatnonzero(bad)
         self.count += len(rows)
@@ -125,26 +128,26 @@ def positions(table: Table, zone: tuple[int, bool] | None) -> tuple[np.ndarray, 
     Eastings and northings are UTM metres of `zone` where that is known, else metres of a local frame. Whichever of
     the two forms a table lacks is computed from the other where the zone allows it.
     """
-    lat, lon = _latitudes(table)
-    east, north = _pair(table, "easting_m", "northing_m", "metres")
-    if lat is None and east is None:
+    degrees, metres = _degrees(table), _pair(table, "easting_m", "northing_m", "metres")
+    if degrees is None and metres is None:
         raise BadInput(f"{table.path}: no position; fill the columns lat and lon, or easting_m and northing_m")
     altitude = table.numbers("altitude_m", "metres")
     table.check()
-    if east is None:
-        zone = zone or _zone_of(lat, lon)
-        east, north = _to_utm(table, lat, lon, zone)
-    elif zone is not None and lat is not None:
-        utm_east, utm_north = _to_utm(table, lat, lon, zone)
-        gap = np.hypot(utm_east - east, utm_north - north)
+    if metres is None and degrees is not None:
+        metres = _to_utm(table, degrees, zone or _zone_of(degrees))
+    elif metres is not None and degrees is not None and zone is not None:
+        utm_metres = _to_utm(table, degrees, zone)
+        gap = np.hypot(utm_metres[0] - metres[0], utm_metres[1] - metres[1])
         fix = f"m away from easting_m, northing_m in UTM zone {zone[0]}; make them agree within {AGREEMENT_M:g} m"
         table.mark(gap > AGREEMENT_M, "lat, lon", [f"{value:.1f}" for value in gap], fix)
-    elif zone is not None:
-        lat, lon = _to_degrees(table, east, north, zone)
+    elif metres is not None and zone is not None:
+        degrees = _to_degrees(table, metres, zone)
+    east, north = metres
+    lat, lon = degrees or (None, None)
     return np.stack([east, north, np.zeros_like(east) if altitude is None else altitude], axis=1), lat, lon
 
 
-def write_table(path: Path, table: Mapping[str, Sequence]) -> None:
+def write_table(path: Path, table: Mapping[str, Column]) -> None:
     """Write frames.csv from columns of equal length, in the order of `COLUMNS`; numbers to a tenth of a millimetre."""
     unknown = [column for column in table if column not in COLUMNS]
     if unknown or len({len(values) for values in table.values()}) > 1:
@@ -158,7 +161,7 @@ def write_table(path: Path, table: Mapping[str, Sequence]) -> None:
     write_atomic(path, text.getvalue())
 
 
-def _cell(column: str, value: object) -> str:
+def _cell(column: str, value: Any) -> str:
     if column not in DECIMALS:
         return str(value)
     return f"{float(value):.{DECIMALS[column]}f}".rstrip("0").rstrip(".")
@@ -200,48 +203,47 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
-def _pair(table: Table, first: str, second: str, unit: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _pair(table: Table, first: str, second: str, unit: str) -> Pair | None:
     a, b = table.numbers(first, unit), table.numbers(second, unit)
-    if (a is None) != (b is None):
-        missing, other = (first, second) if a is None else (second, first)
-        raise BadInput(f"{table.path}: column {missing} is missing; fill it beside {other}")
-    return a, b
+    if a is not None and b is not None:
+        return a, b
+    if a is None and b is None:
+        return None
+    missing, other = (first, second) if a is None else (second, first)
+    raise BadInput(f"{table.path}: column {missing} is missing; fill it beside {other}")
 
 
-def _latitudes(table: Table) -> tuple[np.ndarray | None, np.ndarray | None]:
-    lat, lon = _pair(table, "lat", "lon", "degrees")
-    if lat is not None:
-        table.mark(
-            np.isfinite(lat) & ((lat < -80) | (lat > 84)), "lat", lat, "is out of range; give -80 to 84 degrees (UTM)"
-        )
+def _degrees(table: Table) -> Pair | None:
+    pair = _pair(table, "lat", "lon", "degrees")
+    if pair is not None:
+        lat, lon = pair
+        beyond = np.isfinite(lat) & ((lat < -80) | (lat > 84))
+        table.mark(beyond, "lat", lat, "is out of range; give -80 to 84 degrees, as UTM covers")
         table.mark(np.isfinite(lon) & (np.abs(lon) > 180), "lon", lon, "is out of range; give -180 to 180 degrees")
-    return lat, lon
+    return pair
 
 
-def _zone_of(lat: np.ndarray, lon: np.ndarray) -> tuple[int, bool]:
-    number = utm.latlon_to_zone_number(float(lat[0]), float(lon[0]))
-    return number, bool(lat[0] >= 0)
+def _zone_of(degrees: Pair) -> tuple[int, bool]:
+    lat, lon = float(degrees[0][0]), float(degrees[1][0])
+    return utm.latlon_to_zone_number(lat, lon), lat >= 0
 
 
-def _to_utm(table: Table, lat: np.ndarray, lon: np.ndarray, zone: tuple[int, bool]) -> tuple[np.ndarray, np.ndarray]:
+def _to_utm(table: Table, degrees: Pair, zone: tuple[int, bool]) -> Pair:
     number, northern = zone
+    lat, lon = degrees
     off = np.abs((lon - (6 * number - 183) + 180) % 360 - 180)
     table.mark(off > 9, "lon", lon, f"is far outside UTM zone {number}; make one data set a region")
     table.check()
-    return _utm(utm.from_latlon, lat, lon, force_zone_number=number, force_northern=northern)
+    east, north = utm.from_latlon(lat, lon, force_zone_number=number, force_northern=northern)[:2]
+    return east, north
 
 
-def _to_degrees(
-    table: Table, east: np.ndarray, north: np.ndarray, zone: tuple[int, bool]
-) -> tuple[np.ndarray, np.ndarray]:
+def _to_degrees(table: Table, metres: Pair, zone: tuple[int, bool]) -> Pair:
+    east, north = metres
     table.mark(
         (east < 100_000) | (east > 999_999), "easting_m", east, "is no UTM easting; give 100000 to 999999 metres"
     )
     table.mark((north < 0) | (north > 10_000_000), "northing_m", north, "is no UTM northing; give 0 to 10000000 metres")
     table.check()
-    return _utm(utm.to_latlon, east, north, zone[0], northern=zone[1])
-
-
-def _utm(convert: Callable, a: np.ndarray, b: np.ndarray, *args: object, **options: object) -> tuple:
-    first, second = convert(a, b, *args, **options)[:2]
-    return np.asarray(first, float), np.asarray(second, float)
+    lat, lon = utm.to_latlon(east, north, zone[0], northern=zone[1])
+    return lat, lon
