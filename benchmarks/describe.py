@@ -17,8 +17,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image
 
 from butf.commands.common import add_data, add_device, at_least_one, open_dataset, open_model, text_table
 from butf.dataset.frames import Frames
@@ -82,12 +84,12 @@ def _row(model: Model, frames: Frames, args: argparse.Namespace) -> tuple[str, .
 
 
 @torch.inference_mode()
-def _each(part: Callable[[torch.Tensor], object], batches: Iterable[torch.Tensor]) -> None:
+def _each(part: Any, batches: Iterable[torch.Tensor]) -> None:
     for batch in batches:
         part(batch)
 
 
-def _opened(paths: Iterable[Path]) -> Iterable[object]:
+def _opened(paths: Iterable[Path]) -> Iterable[Image.Image]:
     return (read_image(path) for path in paths)
 
 

@@ -316,3 +316,12 @@ def test_ctrl_c_stops_training_with_130_and_a_checkpoint_to_resume(tiny_dataset:
     assert process.returncode == 130
     assert words == "long: stopped as asked; resume it whenever you like\n"
     assert (run / "checkpoint.pt").is_file() and not (run / "model.safetensors").exists()
+
+
+def test_a_file_that_cannot_be_written_is_said_before_the_work(
+    tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ask = ("evaluate", "--data", tiny_dataset, "--models", "off-the-shelf", "--json", tmp_path / "file" / "r.json")
+    assert "r.json cannot be written" in complaint(capsys, *ask)
+    assert not (tmp_path / "butf_cache").exists()

@@ -1,5 +1,6 @@
 """The bank, the evaluation and the exploration of real models on the small street, against plain loops."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from butf.networks.methods import build_network
 from butf.networks.weights import save_weights
 from butf.retrieval.bank import bank, content_key
 from butf.retrieval.compare import mcnemar_exact
-from butf.retrieval.evaluate import evaluate
+from butf.retrieval.evaluate import compared_pairs, evaluate
 from butf.retrieval.explore import QueryTable, query_table, split_search
 
 
@@ -292,3 +293,31 @@ def test_gains_come_largest_first_and_only_where_the_place_can_be_found() -> Non
     assert table.gains("a", "b").tolist() == [10, 11]
     assert table.gains("b", "a").tolist() == [13]
     assert table.failures("a").tolist() == [13, 14]
+
+
+def test_without_a_reference_every_frame_is_asked_of_all_others(tiny_frames: Frames, plain: zoo.Model) -> None:
+    everyone = tuple(dataclasses.replace(traversal, role="query") for traversal in tiny_frames.traversals)
+    frames = dataclasses.replace(tiny_frames, traversals=everyone)
+    report = evaluate(frames, "test", [plain], side=False)
+    assert report["database"] == {"condition": "night, overcast, reference", "frames": 12}
+    described = {i: plain.describe([frames.image(i)])[0] for i in frames.where(split="test")}
+    for entry in report["models"][0]["conditions"]:
+        right = 0
+        for query in frames.where(split="test", condition=entry["condition"]):
+            others = [i for i in described if i != query]
+            nearest = min(others, key=lambda i: float(((described[query] - described[i]) ** 2).sum()))
+            right += math.dist(frames.position[query], frames.position[nearest]) <= 25.0
+        assert entry["queries"] == 4 and entry["recall"]["1"] == right / 4
+
+
+@pytest.mark.parametrize(
+    ("methods", "expected"),
+    [
+        (["off-the-shelf", "image-only", "hallucination", "bu-tf"], [(3, 0), (3, 1), (3, 2), (0, 1), (2, 1)]),
+        (["image-only", "bu-tf", "bu-tf"], [(1, 0), (2, 0)]),
+        (["hallucination", "off-the-shelf"], [(1, 0)]),
+        (["bu-tf"], []),
+    ],
+)
+def test_who_is_compared_with_whom(methods: list[str], expected: list[tuple[int, int]]) -> None:
+    assert compared_pairs(methods) == expected

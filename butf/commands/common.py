@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -100,8 +101,13 @@ def above_zero(text: str) -> float:
 
 def check_output(path: Path | None) -> None:
     """Refuse at once what could only fail after all the work."""
-    if path is not None and path != STANDARD_OUTPUT and path.is_dir():
+    if path is None or path == STANDARD_OUTPUT:
+        return
+    if path.is_dir():
         raise BadInput(f"{path} is a folder; give the name of a file to write")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise BadInput(f"{path} cannot be written: {parent} is no folder that you may write to; choose another")
 
 
 @contextmanager

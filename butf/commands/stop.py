@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from butf.commands.common import above_zero
 from butf.training import runs
 from butf.training.folder import Run
 
@@ -12,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `stop`."""
     parser.add_argument("name", metavar="RUN", help="a run's name or folder")
     parser.add_argument(
-        "--grace", type=float, default=runs.GRACE_S, metavar="SECONDS",
+        "--grace", type=above_zero, default=runs.GRACE_S, metavar="SECONDS",
         help=f"how long to wait for it to save before it is killed ({runs.GRACE_S:g})",
     )  # fmt: skip
 

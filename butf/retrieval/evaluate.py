@@ -16,7 +16,7 @@ from butf.errors import BadInput
 from butf.retrieval.bank import Progress
 from butf.retrieval.compare import area_groups, gain, mcnemar_exact, paired_permutation
 from butf.retrieval.explore import SplitSearch, split_search
-from butf.retrieval.recall import RANKS, distance_limits, recall_at, recall_at_distance, wilson
+from butf.retrieval.recall import RANKS, distance_limits, first_correct, recall_at, recall_at_distance, wilson
 from butf.retrieval.side import side_errors, summary
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def evaluate(
         ],
         "paired": [
             entry
-            for a, b in _pairs([model.card.method for model in models])
+            for a, b in compared_pairs([model.card.method for model in models])
             for entry in _paired_entries(searches[a], searches[b], rule)
         ],
     }
@@ -140,7 +140,7 @@ def _side(errors: np.ndarray | None) -> dict[str, Any]:
     return {} if found is None else {"side": found}
 
 
-def _pairs(methods: Sequence[str]) -> list[tuple[int, int]]:
+def compared_pairs(methods: Sequence[str]) -> list[tuple[int, int]]:
     """Which models are compared, as numbers (a, b): see `evaluate`."""
     everyone = range(len(methods))
     pairs = [(a, b) for a in everyone for b in everyone if a != b and methods[a] == "bu-tf" and methods[b] != "bu-tf"]
@@ -153,7 +153,7 @@ def _paired_entries(a: SplitSearch, b: SplitSearch, rule: PlaceRule) -> Iterator
     position = a.frames.position[a.queries]
     for condition, rows in _conditions(a):
         counted = rows[matched[rows]]
-        right_a, right_b = (hits[counted, :1].any(axis=1) for hits in (hits_a, hits_b))
+        right_a, right_b = (first_correct(hits[counted]) == 1 for hits in (hits_a, hits_b))
         blocks = area_groups(position[counted], _AREA_RADII * rule.radius_m)
         yield {
             "a": a.model_name,

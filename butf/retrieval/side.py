@@ -33,8 +33,9 @@ def side_errors(
         errors = np.full((len(rows), len(METRICS)), np.nan, np.float32)
         for row, i in enumerate(rows):
             truth = frames.modality(i, MODALITY)
-            if truth is not None and truth.valid.any():
-                error = depth_errors(model.reconstruct(frames.image(i)), truth)
+            predicted = None if truth is None or not truth.valid.any() else model.reconstruct(frames.image(i))
+            if truth is not None and predicted is not None:
+                error = depth_errors(predicted, truth)
                 errors[row] = [getattr(error, name) for name in METRICS]
             if progress is not None:
                 progress(done + row + 1, len(indices))
