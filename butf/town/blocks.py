@@ -10,8 +10,8 @@ from butf.town import facades
 from butf.town.canvas import Atlas
 from butf.town.facades import Style
 
-DEPTH = 11.0            # of a building, metres
-SIDE_LENGTH = 220.0     # of a template; longer than any block
+DEPTH = 11.0  # of a building, metres
+SIDE_LENGTH = 220.0  # of a template; longer than any block
 ROOFS = ("gable", "gable", "flat", "front", "mansard")
 ROOF_TINTS = np.array([[0.62, 0.32, 0.24], [0.45, 0.42, 0.42], [0.30, 0.32, 0.36], [0.55, 0.40, 0.30]])
 
@@ -55,9 +55,9 @@ class Side:
 
     lots: tuple[Lot, ...]
     lamp_phase: float
-    trees: tuple[tuple[float, float], ...]           # metres along, height
-    furniture: tuple[tuple[float, str], ...]         # metres along, what
-    hoardings: tuple[float, ...]                     # metres along
+    trees: tuple[tuple[float, float], ...]  # metres along, height
+    furniture: tuple[tuple[float, str], ...]  # metres along, what
+    hoardings: tuple[float, ...]  # metres along
 
 
 class Catalogue:
@@ -89,9 +89,17 @@ class Catalogue:
                 self._sides[number] = self._atlas.add(facades.blank_wall(rng, style, DEPTH, 3 * style.storey))
             side = self._sides[number]
         return Facade(
-            style, width, storeys, upper, ground, side, roof=ROOFS[rng.integers(len(ROOFS))],
-            roof_tint=ROOF_TINTS[rng.integers(4)] * rng.uniform(0.9, 1.1), chimneys=rng.random() < 0.7,
-            balconies=rng.random() < 0.2, bay_window=rng.random() < 0.2,
+            style,
+            width,
+            storeys,
+            upper,
+            ground,
+            side,
+            roof=ROOFS[rng.integers(len(ROOFS))],
+            roof_tint=ROOF_TINTS[rng.integers(4)] * rng.uniform(0.9, 1.1),
+            chimneys=rng.random() < 0.7,
+            balconies=rng.random() < 0.2,
+            bay_window=rng.random() < 0.2,
         )
 
     def _side(self) -> Side:
@@ -111,8 +119,9 @@ class Catalogue:
         kinds = ("sign", "bin", "bollards", "shelter", "cabinet")
         furniture = [(s, kinds[rng.integers(5)]) for s in np.cumsum(rng.uniform(12, 30, 14))]
         trees = [(s, rng.uniform(4.8, 7.0)) for s in 9 + np.cumsum(rng.uniform(9, 12, 18))]
-        return Side(tuple(lots), rng.uniform(7, 13), tuple(trees), tuple(furniture),
-                    tuple(np.cumsum(rng.uniform(18, 45, 8))))
+        return Side(
+            tuple(lots), rng.uniform(7, 13), tuple(trees), tuple(furniture), tuple(np.cumsum(rng.uniform(18, 45, 8)))
+        )
 
     def _lot(self, kind: str, facade: Facade) -> Lot:
         rng = self._rng

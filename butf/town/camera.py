@@ -12,8 +12,15 @@ CORNERS = np.array([[-0.375, -0.125], [0.125, -0.375], [-0.125, 0.375], [0.375, 
 
 def make_camera(config: TownConfig) -> Camera:
     focal = 0.5 * config.width / np.tan(np.radians(config.fov_deg) / 2)
-    return Camera("front", config.width, config.height, float(focal), float(focal), config.width / 2,
-                  round(config.height * config.horizon, 3))
+    return Camera(
+        "front",
+        config.width,
+        config.height,
+        float(focal),
+        float(focal),
+        config.width / 2,
+        round(config.height * config.horizon, 3),
+    )
 
 
 class Rays:

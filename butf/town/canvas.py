@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 
 from butf.town.classes import CLASS
 
-SIZE = 256          # texels on each side of a texture
-LEVELS = 8          # mip levels, 256 down to 2 texels
-LIT_SIGN = 255      # glow values: 0 none, 1..250 the number of a window, then
+SIZE = 256  # texels on each side of a texture
+LEVELS = 8  # mip levels, 256 down to 2 texels
+LIT_SIGN = 255  # glow values: 0 none, 1..250 the number of a window, then
 LAMP_GLASS = 253
 
 
@@ -34,8 +34,10 @@ class Canvas:
         self.scale = SIZE / width, SIZE / height
         self.width, self.height = width, height
         self.layers = [
-            Image.new("RGB", (SIZE, SIZE), _bytes(rgb)), Image.new("L", (SIZE, SIZE), int(nir * 255)),
-            Image.new("L", (SIZE, SIZE), CLASS[kind]), Image.new("L", (SIZE, SIZE), 0),
+            Image.new("RGB", (SIZE, SIZE), _bytes(rgb)),
+            Image.new("L", (SIZE, SIZE), int(nir * 255)),
+            Image.new("L", (SIZE, SIZE), CLASS[kind]),
+            Image.new("L", (SIZE, SIZE), 0),
         ]
         self.pens = [ImageDraw.Draw(layer) for layer in self.layers]
 
@@ -46,7 +48,7 @@ class Canvas:
         if box[2] < box[0] or box[3] < box[1]:
             return
         values = (_bytes(rgb), int(np.clip(nir, 0, 1) * 255), None if kind is None else CLASS[kind], glow)
-        for pen, value in zip(self.pens, values):
+        for pen, value in zip(self.pens, values, strict=True):
             if value is not None:
                 (pen.ellipse if ellipse else pen.rectangle)(box, fill=value)
 
@@ -95,8 +97,8 @@ class Atlas:
         columns = x0 & mask, (x0 + 1) & mask
         rows = start + (y0 & mask) * size, start + ((y0 + 1) & mask) * size
         colour = np.zeros((len(u), 4), np.float32)
-        for row, wy in zip(rows, (1 - fy, fy)):
-            for column, wx in zip(columns, (1 - fx, fx)):
+        for row, wy in zip(rows, (1 - fy, fy), strict=True):
+            for column, wx in zip(columns, (1 - fx, fx), strict=True):
                 colour += self.texels[row + column].view(np.uint8).reshape(-1, 8)[:, :4] * (wx * wy)
         right, low = fx[:, 0] > 0.5, fy[:, 0] > 0.5
         nearest = np.where(low, rows[1], rows[0]) + np.where(right, columns[1], columns[0])

@@ -10,16 +10,26 @@ from butf.town.config import LIMITS, PRESETS, SPLITS, parse_setting, preset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="folder of the data set; an interrupted run goes on there")
-    parser.add_argument("--preset", choices=PRESETS, default="paper", help="paper: everything; demo: a small part of it")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the data set; an interrupted run goes on there"
+    )
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="paper", help="paper: everything; demo: a small part of it"
+    )
     parser.add_argument("--seed", type=int, default=7, help="another seed is another town")
     parser.add_argument("--workers", type=int, default=None, help="processes; default one a core")
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=list(SPLITS), help="districts to render")
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=None, help="traversals to render")
     parser.add_argument("--stride", type=int, default=1, help="render every n-th place only")
     parser.add_argument("--samples", type=int, choices=(1, 2), default=2, help="1: no antialiasing, faster")
-    parser.add_argument("--set", metavar="KNOB=VALUE", action="append", default=[], dest="settings",
-                        help=f"change a setting of the town: {', '.join(LIMITS)}")
+    parser.add_argument(
+        "--set",
+        metavar="KNOB=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help=f"change a setting of the town: {', '.join(LIMITS)}",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

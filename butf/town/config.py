@@ -24,34 +24,34 @@ class TownConfig:
     train_places: int = 1500
     val_places: int = 600
     test_places: int = 600
-    spacing_m: float = 4.5            # between reference places, along the lane
+    spacing_m: float = 4.5  # between reference places, along the lane
     # how many places are kept; 0 keeps all. They are spread evenly over the district's route.
     train_kept: int = 0
     val_kept: int = 0
-    test_queries_kept: int = 0        # the test reference is always whole
+    test_queries_kept: int = 0  # the test reference is always whole
     # difficulty: the town
-    facade_pool: int = 12             # distinct facades a district draws from
-    block_types: int = 4              # block templates a district repeats
-    landmarks: float = 0.05           # share of lots with a facade found nowhere else in the district
-    block_m: float = 96.0             # mean distance between junctions
-    jitter_m: float = 8.0             # how far a junction may lie from its grid point, on each axis
-    trees: float = 0.5                # share of street tree places that carry a tree
+    facade_pool: int = 12  # distinct facades a district draws from
+    block_types: int = 4  # block templates a district repeats
+    landmarks: float = 0.05  # share of lots with a facade found nowhere else in the district
+    block_m: float = 96.0  # mean distance between junctions
+    jitter_m: float = 8.0  # how far a junction may lie from its grid point, on each axis
+    trees: float = 0.5  # share of street tree places that carry a tree
     # difficulty: the traversals
-    occupancy: float = 0.6            # share of parking bays that hold a vehicle
-    traffic: float = 0.5              # density of moving vehicles: 0 none, 1 dense
-    hoardings: float = 0.5            # share of hoarding places in use
-    change: float = 0.7               # share of shop fronts and hoardings that differ in a traversal
-    lane_offset_m: float = 3.2        # largest sideways offset of a query traversal
-    heading_deg: float = 10.0         # largest heading error of a query
-    season: float = 1.0               # strength of dark, snow, rain, fog and noise: 0 mild, 1 strong
+    occupancy: float = 0.6  # share of parking bays that hold a vehicle
+    traffic: float = 0.5  # density of moving vehicles: 0 none, 1 dense
+    hoardings: float = 0.5  # share of hoarding places in use
+    change: float = 0.7  # share of shop fronts and hoardings that differ in a traversal
+    lane_offset_m: float = 3.2  # largest sideways offset of a query traversal
+    heading_deg: float = 10.0  # largest heading error of a query
+    season: float = 1.0  # strength of dark, snow, rain, fog and noise: 0 mild, 1 strong
     # pictures
     width: int = 256
     height: int = 192
-    fov_deg: float = 80.0             # horizontal field of view
-    horizon: float = 0.46             # height of the horizon: 0 top, 1 bottom of the picture
+    fov_deg: float = 80.0  # horizontal field of view
+    horizon: float = 0.46  # height of the horizon: 0 top, 1 bottom of the picture
     jpeg_quality: int = 85
-    depth_bits: int = 9               # significant bits of depth that are stored: 9 gives 0.2 % at most
-    reflectance_step: int = 4         # stored reflectance is a multiple of this many 255ths
+    depth_bits: int = 9  # significant bits of depth that are stored: 9 gives 0.2 % at most
+    reflectance_step: int = 4  # stored reflectance is a multiple of this many 255ths
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -80,13 +80,34 @@ class TownConfig:
 
 
 LIMITS: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**31 - 1), "train_places": (4, 20000), "val_places": (4, 20000), "test_places": (4, 20000),
-    "spacing_m": (1.0, 50.0), "train_kept": (0, 20000), "val_kept": (0, 20000), "test_queries_kept": (0, 20000),
-    "facade_pool": (1, 200), "block_types": (1, 100), "landmarks": (0.0, 1.0), "block_m": (60.0, 200.0),
-    "jitter_m": (0.0, 15.0), "trees": (0.0, 1.0), "occupancy": (0.0, 1.0), "traffic": (0.0, 1.0),
-    "hoardings": (0.0, 1.0), "change": (0.0, 1.0), "lane_offset_m": (0.0, 3.2), "heading_deg": (0.0, 30.0),
-    "season": (0.0, 1.5), "width": (16, 2048), "height": (16, 2048), "fov_deg": (30.0, 120.0),
-    "horizon": (0.2, 0.8), "jpeg_quality": (30, 100), "depth_bits": (6, 16), "reflectance_step": (1, 32),
+    "seed": (0, 2**31 - 1),
+    "train_places": (4, 20000),
+    "val_places": (4, 20000),
+    "test_places": (4, 20000),
+    "spacing_m": (1.0, 50.0),
+    "train_kept": (0, 20000),
+    "val_kept": (0, 20000),
+    "test_queries_kept": (0, 20000),
+    "facade_pool": (1, 200),
+    "block_types": (1, 100),
+    "landmarks": (0.0, 1.0),
+    "block_m": (60.0, 200.0),
+    "jitter_m": (0.0, 15.0),
+    "trees": (0.0, 1.0),
+    "occupancy": (0.0, 1.0),
+    "traffic": (0.0, 1.0),
+    "hoardings": (0.0, 1.0),
+    "change": (0.0, 1.0),
+    "lane_offset_m": (0.0, 3.2),
+    "heading_deg": (0.0, 30.0),
+    "season": (0.0, 1.5),
+    "width": (16, 2048),
+    "height": (16, 2048),
+    "fov_deg": (30.0, 120.0),
+    "horizon": (0.2, 0.8),
+    "jpeg_quality": (30, 100),
+    "depth_bits": (6, 16),
+    "reflectance_step": (1, 32),
 }
 
 PRESETS = {

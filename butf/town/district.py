@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,19 +18,20 @@ from butf.town.mesh import Builder, Mesh, joined
 from butf.town.plan import HALF_ROAD, KERB, PAVEMENT, Plan, make_plan, stream
 from butf.town.vehicles import COLOURS, Fleet
 
-BAY = 5.7                # length of a parking bay
+BAY = 5.7  # length of a parking bay
+NEAR_TREE = 26.0  # metres from the route
 
 
 @dataclass(eq=False)
 class Places:
     """Where changing things may stand, collected while the static town is built."""
 
-    bays: list[tuple] = field(default_factory=list)         # x, y, heading
-    trees: list[tuple] = field(default_factory=list)        # x, y, z, height, kind, turn
+    bays: list[tuple] = field(default_factory=list)  # x, y, heading
+    trees: list[tuple] = field(default_factory=list)  # x, y, z, height, kind, turn
     ground_floors: list[tuple] = field(default_factory=list)  # Frontage, Facade, is a shop
-    hoardings: list[tuple] = field(default_factory=list)    # Frontage of the kerb, metres along
-    lamps: list[tuple] = field(default_factory=list)        # x, y, z, kind
-    footprints: list[np.ndarray] = field(default_factory=list)   # (4, 2)
+    hoardings: list[tuple] = field(default_factory=list)  # Frontage of the kerb, metres along
+    lamps: list[tuple] = field(default_factory=list)  # x, y, z, kind
+    footprints: list[np.ndarray] = field(default_factory=list)  # (4, 2)
 
 
 class District:
@@ -81,15 +83,16 @@ class District:
         """Streets between kerb corners, junctions between the same corners: neighbours share their vertices."""
         rng, materials = stream(self.config, "streets", self.split), self.materials
         far = 2500.0
-        builder.polygon([(-far, -far, -0.03), (far, -far, -0.03), (far, far, -0.03), (-far, far, -0.03)],
-                        materials["asphalt"], 8.0)
+        builder.polygon(
+            [(-far, -far, -0.03), (far, -far, -0.03), (far, far, -0.03), (-far, far, -0.03)], materials["asphalt"], 8.0
+        )
         for a, b in self.plan.streets():
             kind, crossing = materials.roads[rng.integers(ROAD_KINDS)], rng.random() < 0.4
             if b[0] > a[0]:
                 ring = [self._corner(a, 0, -1), self._corner(b, -1, -1), self._corner(b, -1, 0), self._corner(a, 0, 0)]
             else:
                 ring = [self._corner(a, 0, 0), self._corner(b, 0, -1), self._corner(b, -1, -1), self._corner(a, -1, 0)]
-            start, axis = self._local(self.plan.nodes[a]), self._local(self.plan.nodes[b] - self.plan.nodes[a])
+            start, axis = self._local(self.plan.nodes[a]), self.plan.nodes[b] - self.plan.nodes[a]
             axis = axis / np.linalg.norm(axis)
             left = np.array([-axis[1], axis[0]])
             uv = []
@@ -98,13 +101,19 @@ class District:
             builder.quad(*[(*p, 0.0) for p in ring], kind, uv)
             if crossing:
                 near = max((p - start) @ axis for p in (ring[0], ring[3])) + 0.5
-                strip = [start + axis * t + left * w for t, w in
-                         ((near, -HALF_ROAD), (near + 3, -HALF_ROAD), (near + 3, HALF_ROAD), (near, HALF_ROAD))]
+                strip = [
+                    start + axis * t + left * w
+                    for t, w in ((near, -HALF_ROAD), (near + 3, -HALF_ROAD), (near + 3, HALF_ROAD), (near, HALF_ROAD))
+                ]
                 builder.quad(*[(*p, 0.006) for p in strip], materials["zebra"])
         n = len(self.plan.nodes)
         for node in np.ndindex(n, n):
-            ring = [self._corner(node, 0, 0), self._corner(node, -1, 0), self._corner(node, -1, -1),
-                    self._corner(node, 0, -1)]
+            ring = [
+                self._corner(node, 0, 0),
+                self._corner(node, -1, 0),
+                self._corner(node, -1, -1),
+                self._corner(node, 0, -1),
+            ]
             builder.polygon([(*p, 0.0) for p in ring], materials["asphalt"], 8.0)
 
     def _block(self, builder: Builder, i: int, j: int) -> None:
@@ -117,8 +126,14 @@ class District:
         back = self._local(self.plan.block_corners(i, j, HALF_ROAD + PAVEMENT))
         builder.polygon([(*p, KERB) for p in back], self.materials["grass"], 6.0)
         for k in range(4):
-            self._side(builder, rng, kerb[[k, (k + 1) % 4]], back[[k, (k + 1) % 4]], template[(k + turn) % 4],
-                       frozenset((ids[k], ids[(k + 1) % 4])))
+            self._side(
+                builder,
+                rng,
+                kerb[[k, (k + 1) % 4]],
+                back[[k, (k + 1) % 4]],
+                template[(k + turn) % 4],
+                frozenset((ids[k], ids[(k + 1) % 4])),
+            )
         middle = kerb.mean(0)
         for _ in range(4):
             x, y = middle + rng.uniform(-9, 9, 2)
@@ -133,8 +148,14 @@ class District:
         builder.quad((*k0, KERB), (*k1, KERB), (*b1, KERB), (*b0, KERB), materials["paving"], (0, 0, length / 3, 1))
         along = (k1 - k0) / length
         inward = np.array([-along[1], along[0]])
-        self._lots(builder, rng, Frontage(b0, along, inward, KERB), float(np.linalg.norm(b1 - b0)), side,
-                   street in self._travelled)
+        self._lots(
+            builder,
+            rng,
+            Frontage(b0, along, inward, KERB),
+            float(np.linalg.norm(b1 - b0)),
+            side,
+            street in self._travelled,
+        )
         if not seen:
             return
         kerb_line = Frontage(k0, along, inward, KERB)
@@ -183,16 +204,21 @@ class District:
         here.box(builder, lot.width / 2, 0.3, 0.0, lot.width - 0.1, 0.4, lot.fence_height, self.materials[lot.fence])
 
     def _tree(self, rng, x: float, y: float, height: float) -> None:
-        self.places.trees.append((float(x), float(y), KERB, height, int(rng.integers(foliage.KINDS)),
-                                  rng.uniform(0, 2 * np.pi)))
+        self.places.trees.append(
+            (float(x), float(y), KERB, height, int(rng.integers(foliage.KINDS)), rng.uniform(0, 2 * np.pi))
+        )
 
     def _outskirts(self, builder: Builder) -> None:
         """A row of buildings round the outer streets, so that every street ends in front of something."""
         rng, last = stream(self.config, "outskirts", self.split), len(self.plan.nodes) - 1
-        rims = [([(i, 0) for i in range(last, -1, -1)]), [(0, j) for j in range(last + 1)],
-                [(i, last) for i in range(last + 1)], [(last, j) for j in range(last, -1, -1)]]
+        rims = [
+            ([(i, 0) for i in range(last, -1, -1)]),
+            [(0, j) for j in range(last + 1)],
+            [(i, last) for i in range(last + 1)],
+            [(last, j) for j in range(last, -1, -1)],
+        ]
         for rim in rims:
-            for a, b in zip(rim, rim[1:]):
+            for a, b in pairwise(rim):
                 p, q = self._local(self.plan.nodes[a]), self._local(self.plan.nodes[b])
                 along = (q - p) / np.linalg.norm(q - p)
                 inward = np.array([-along[1], along[0]])
@@ -207,8 +233,16 @@ class District:
             centre = np.array([np.cos(angle), np.sin(angle)]) * (reach + rng.uniform(90, 330))
             height = rng.choice([8, 12, 18, 28], p=[0.4, 0.35, 0.2, 0.05])
             tint = np.full(3, rng.uniform(0.45, 0.8)) * rng.uniform(0.92, 1.08, 3)
-            builder.box(centre, (-np.sin(angle), np.cos(angle)), rng.uniform(15, 40), 15, 0, height,
-                        self.materials["stone"], tint)
+            builder.box(
+                centre,
+                (-np.sin(angle), np.cos(angle)),
+                rng.uniform(15, 40),
+                15,
+                0,
+                height,
+                self.materials["stone"],
+                tint,
+            )
 
     # -- what differs between traversals
 
@@ -216,11 +250,24 @@ class District:
         """Parked vehicles, leaves, shop fronts and hoardings of one traversal."""
         parts = [self._ground_floors(condition), self._parked(condition)]
         if condition.leaves != "bare":
-            parts.append(foliage.plant(self.grove.leaves[condition.leaves], self.places.trees))
+            for near in (False, True):
+                trees = [
+                    tree
+                    for tree, close in zip(self.places.trees, self._trees_near_route(), strict=True)
+                    if close == near
+                ]
+                parts.append(foliage.plant(self.grove.leaves[condition.leaves, near], trees))
         return joined(parts)
 
+    def _trees_near_route(self) -> np.ndarray:
+        """Which trees the camera passes close enough for single leaves to count."""
+        route = self._local(self.plan.centre[np.searchsorted(self.plan.along, np.arange(0, self.plan.along[-1], 8.0))])
+        trees = np.array(self.places.trees).reshape(-1, 6)[:, :2]
+        return np.linalg.norm(trees[:, None] - route, axis=-1).min(1) < NEAR_TREE
+
     def _ground_floors(self, condition: Condition) -> Mesh:
-        base, change = stream(self.config, "shops", self.split), stream(self.config, "shops", self.split, condition.name)
+        base = stream(self.config, "shops", self.split)
+        change = stream(self.config, "shops", self.split, condition.name)
         fronts, posters, builder = self.catalogue.shop_fronts, self.catalogue.posters, Builder()
         share = self.config.change if condition.role == "query" else 0.0
         for front, facade, shop in self.places.ground_floors:

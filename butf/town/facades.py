@@ -9,12 +9,21 @@ import numpy as np
 from butf.town.canvas import LIT_SIGN, Canvas
 
 _GLASS = np.array([46, 58, 70])
-_WALLS = (            # colour, near infrared, what it is made of
-    ((142, 84, 66), 0.48, "brick"), ((160, 104, 80), 0.52, "brick"), ((178, 156, 116), 0.58, "brick"),
-    ((214, 206, 188), 0.66, "plaster"), ((206, 176, 146), 0.62, "plaster"), ((190, 196, 198), 0.60, "plaster"),
-    ((158, 174, 186), 0.55, "plaster"), ((222, 216, 208), 0.70, "plaster"), ((194, 152, 136), 0.60, "plaster"),
-    ((176, 184, 152), 0.50, "plaster"), ((150, 142, 130), 0.45, "stone"), ((176, 168, 152), 0.50, "stone"),
-    ((130, 130, 132), 0.35, "concrete"), ((112, 78, 70), 0.40, "brick"),
+_WALLS = (  # colour, near infrared, what it is made of
+    ((142, 84, 66), 0.48, "brick"),
+    ((160, 104, 80), 0.52, "brick"),
+    ((178, 156, 116), 0.58, "brick"),
+    ((214, 206, 188), 0.66, "plaster"),
+    ((206, 176, 146), 0.62, "plaster"),
+    ((190, 196, 198), 0.60, "plaster"),
+    ((158, 174, 186), 0.55, "plaster"),
+    ((222, 216, 208), 0.70, "plaster"),
+    ((194, 152, 136), 0.60, "plaster"),
+    ((176, 184, 152), 0.50, "plaster"),
+    ((150, 142, 130), 0.45, "stone"),
+    ((176, 168, 152), 0.50, "stone"),
+    ((130, 130, 132), 0.35, "concrete"),
+    ((112, 78, 70), 0.40, "brick"),
 )
 _FRAMES = ((235, 235, 230), (60, 50, 44), (40, 60, 50), (200, 190, 170), (245, 245, 245))
 _SHUTTERS = (None, None, None, (60, 90, 60), (110, 60, 50), (60, 80, 110))
@@ -27,10 +36,10 @@ class Style:
     rgb: np.ndarray
     nir: float
     wall: str
-    storey: float               # metres from floor to floor
-    bay: float                  # metres from window to window
-    window_width: float         # share of the bay
-    window_height: float        # share of the storey
+    storey: float  # metres from floor to floor
+    bay: float  # metres from window to window
+    window_width: float  # share of the bay
+    window_height: float  # share of the storey
     frame: tuple
     mullions: int
     shutter: tuple | None
@@ -39,17 +48,27 @@ class Style:
     courses: bool
     quoins: bool
     arched: bool
-    strips: bool                # windows in bands, as in offices
+    strips: bool  # windows in bands, as in offices
 
 
 def random_style(rng: np.random.Generator) -> Style:
     rgb, nir, wall = _WALLS[rng.integers(len(_WALLS))]
     return Style(
-        rgb=np.array(rgb) * 0.85 + np.mean(rgb) * 0.15 + rng.integers(-8, 9, 3), nir=nir + rng.uniform(-0.1, 0.1),
-        wall=wall, storey=rng.uniform(2.9, 3.5), bay=rng.uniform(2.0, 3.2), window_width=rng.uniform(0.38, 0.6),
-        window_height=rng.uniform(0.44, 0.62), frame=_FRAMES[rng.integers(len(_FRAMES))],
-        mullions=int(rng.integers(0, 4)), shutter=_SHUTTERS[rng.integers(len(_SHUTTERS))], sill=rng.random() < 0.7,
-        cornice=rng.random() < 0.7, courses=rng.random() < 0.4, quoins=rng.random() < 0.2, arched=rng.random() < 0.2,
+        rgb=np.array(rgb) * 0.85 + np.mean(rgb) * 0.15 + rng.integers(-8, 9, 3),
+        nir=nir + rng.uniform(-0.1, 0.1),
+        wall=wall,
+        storey=rng.uniform(2.9, 3.5),
+        bay=rng.uniform(2.0, 3.2),
+        window_width=rng.uniform(0.38, 0.6),
+        window_height=rng.uniform(0.44, 0.62),
+        frame=_FRAMES[rng.integers(len(_FRAMES))],
+        mullions=int(rng.integers(0, 4)),
+        shutter=_SHUTTERS[rng.integers(len(_SHUTTERS))],
+        sill=rng.random() < 0.7,
+        cornice=rng.random() < 0.7,
+        courses=rng.random() < 0.4,
+        quoins=rng.random() < 0.2,
+        arched=rng.random() < 0.2,
         strips=rng.random() < 0.1,
     )
 
@@ -166,9 +185,11 @@ def shop_front(rng: np.random.Generator) -> np.ndarray:
     entrance = (0.4, width / 2 - 0.6, width - 1.6)[rng.integers(3)]
     for x0, x1 in ((0.3, width * 0.47), (width * 0.53, width - 0.3)):
         canvas.rect(x0, 0.55, x1, height * 0.68, _GLASS + rng.integers(-10, 20), 0.06, "window", 251)
-        for _ in range(int(rng.integers(2, 7))):            # goods on display
+        for _ in range(int(rng.integers(2, 7))):  # goods on display
             x, size = rng.uniform(x0, x1 - 0.5), rng.uniform(0.2, 0.6)
-            canvas.rect(x, 0.6, x + size, 0.6 + size * rng.uniform(0.7, 2), rng.integers(30, 190, 3), 0.3, "window", 251)
+            canvas.rect(
+                x, 0.6, x + size, 0.6 + size * rng.uniform(0.7, 2), rng.integers(30, 190, 3), 0.3, "window", 251
+            )
     canvas.rect(entrance, 0, entrance + 1.2, height * 0.66, base * 0.45, 0.3, "door")
     canvas.rect(entrance + 0.15, 0.4, entrance + 1.05, height * 0.6, _GLASS + 15, 0.06, "window", 252)
     _lettering(canvas, rng, 0.1, height * 0.72, width - 0.1, height * 0.97, base)
@@ -182,8 +203,17 @@ def poster(rng: np.random.Generator) -> np.ndarray:
     canvas.rect(0.1, 0.1, 3.9, 2.9, ground, 0.6, "sign", LIT_SIGN)
     for _ in range(int(rng.integers(2, 5))):
         x, z, size = rng.uniform(0.2, 3), rng.uniform(0.6, 2), rng.uniform(0.4, 1.6)
-        canvas.rect(x, z, min(x + size, 3.8), min(z + size * rng.uniform(0.4, 1), 2.8), _strong_colour(rng),
-                    rng.uniform(0.2, 0.8), "sign", LIT_SIGN, ellipse=rng.random() < 0.5)
+        canvas.rect(
+            x,
+            z,
+            min(x + size, 3.8),
+            min(z + size * rng.uniform(0.4, 1), 2.8),
+            _strong_colour(rng),
+            rng.uniform(0.2, 0.8),
+            "sign",
+            LIT_SIGN,
+            ellipse=rng.random() < 0.5,
+        )
     _lettering(canvas, rng, 0.2, 0.2, 3.8, 0.75, ground * 0.5)
     return canvas.finish(rng, 2, 3)
 

@@ -7,8 +7,9 @@ import numpy as np
 from butf.town.materials import Materials
 from butf.town.mesh import NORMAL, Builder, Mesh, attributes, joined
 
-LEAVES = {"green": 900, "thin": 420, "autumn": 640, "bare": 0}     # leaves of a tree
-KINDS = 6                                                           # different trees, seen turned and scaled
+LEAVES = {"green": 1500, "thin": 620, "autumn": 1000, "bare": 0}  # leaves of a tree near the route
+FAR_SHARE = 0.2  # of them on a tree far from it, each larger
+KINDS = 6  # different trees, seen turned and scaled
 _COLOURS = {"green": (0.55, 0.72, 0.42), "thin": (0.66, 0.66, 0.40), "autumn": (1.15, 0.62, 0.26)}
 
 
@@ -18,12 +19,16 @@ class Grove:
     def __init__(self, materials: Materials, rng: np.random.Generator):
         self._materials = materials
         self.wood = [self._wood(rng) for _ in range(KINDS)]
-        clumps = [(rng.normal(size=(9, 3)) * [0.16, 0.16, 0.11] + [0, 0, 0.68], rng.uniform(0.11, 0.19, 9))
-                  for _ in range(KINDS)]
+        clumps = [
+            (rng.normal(size=(9, 3)) * [0.16, 0.16, 0.11] + [0, 0, 0.68], rng.uniform(0.11, 0.19, 9))
+            for _ in range(KINDS)
+        ]
         seeds = rng.integers(0, 2**31, KINDS)
         self.leaves = {
-            state: [self._crown(*clumps[k], state, np.random.default_rng(seeds[k])) for k in range(KINDS)]
-            for state, count in LEAVES.items() if count
+            (state, near): [self._crown(*clumps[k], state, near, np.random.default_rng(seeds[k])) for k in range(KINDS)]
+            for state, count in LEAVES.items()
+            if count
+            for near in (False, True)
         }
 
     def _wood(self, rng: np.random.Generator) -> Mesh:
@@ -45,12 +50,18 @@ class Grove:
         along = tip - foot
         for axis in (np.cross(along, [0, 0, 1]), np.cross(along, np.cross(along, [0, 0, 1]))):
             across = axis / (np.linalg.norm(axis) + 1e-9) * radius
-            builder.quad(foot - across, foot + across, tip + across * 0.2, tip - across * 0.2,
-                         self._materials["bark"], (0, 0, 0.2, 0.5))
+            builder.quad(
+                foot - across,
+                foot + across,
+                tip + across * 0.2,
+                tip - across * 0.2,
+                self._materials["bark"],
+                (0, 0, 0.2, 0.5),
+            )
 
-    def _crown(self, centres: np.ndarray, radii: np.ndarray, state: str, rng: np.random.Generator) -> Mesh:
+    def _crown(self, centres: np.ndarray, radii: np.ndarray, state: str, near: bool, rng: np.random.Generator) -> Mesh:
         """Leaves on the shells of overlapping balls; their normals are the balls', which shades them softly."""
-        count = LEAVES[state]
+        count = int(LEAVES[state] * (1.0 if near else FAR_SHARE))
         clump = rng.integers(0, len(centres), count)
         outward = rng.normal(size=(count, 3))
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
@@ -58,7 +69,7 @@ class Grove:
         e1 = np.cross(outward, rng.normal(size=(count, 3)))
         e1 /= np.linalg.norm(e1, axis=1, keepdims=True)
         e2 = np.cross(outward, e1) + outward * rng.normal(size=(count, 1)) * 0.5
-        size = 0.030 * rng.uniform(0.7, 1.3, (count, 1))
+        size = (0.024 if near else 0.05) * rng.uniform(0.7, 1.3, (count, 1))
         corners = np.stack([centre - e1 * size, centre - e2 * size, centre + e1 * size, centre + e2 * size], axis=1)
         points = corners[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, 3)
         rest = np.zeros((2 * count, 6))

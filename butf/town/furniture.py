@@ -9,7 +9,7 @@ from butf.town.classes import CLASS
 from butf.town.materials import Materials
 from butf.town.mesh import Builder
 
-LAMP_HEIGHTS = (5.4, 7.2, 4.2)         # by kind: short arm, long arm, post-top lantern
+LAMP_HEIGHTS = (5.4, 7.2, 4.2)  # by kind: short arm, long arm, post-top lantern
 LAMP_ARMS = (0.9, 1.7, 0.0)
 
 

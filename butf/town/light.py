@@ -10,16 +10,20 @@ from butf.town.canvas import LAMP_GLASS
 from butf.town.classes import CLASS
 from butf.town.conditions import Condition
 from butf.town.raycast import Scene
-from butf.town.sky import Sky
+from butf.town.sky import Sky, along
 from butf.town.surface import Surface
 
-_ELEVATIONS = ((0.35, 3, 0.3), (0.8, 4, 0.0), (1.35, 1, 0.6))         # elevation, directions, first azimuth
+_ELEVATIONS = ((0.35, 3, 0.3), (0.8, 4, 0.0), (1.35, 1, 0.6))  # elevation, directions, first azimuth
 _DOME = np.array(
-    [[np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)]
-     for e, count, first in _ELEVATIONS for a in first + np.arange(count) * 2 * np.pi / count], np.float32
-)[[0, 3, 1, 4, 2, 5, 7, 6]]                                            # phase p looks along directions p and p + 4
+    [
+        [np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)]
+        for e, count, first in _ELEVATIONS
+        for a in first + np.arange(count) * 2 * np.pi / count
+    ],
+    np.float32,
+)[[0, 3, 1, 4, 2, 5, 7, 6]]  # phase p looks along directions p and p + 4
 LAMP_COLOURS = np.array([[1.0, 0.62, 0.25], [0.9, 0.95, 1.0], [1.0, 0.78, 0.5]], np.float32)
-LAMP_REACH = 26.0
+LAMP_REACH = 21.0
 LIT = 256
 
 
@@ -40,7 +44,7 @@ class Lighting:
         self._lit[0] = False
         tones = np.array([[1.0, 0.72, 0.38], [1.0, 0.85, 0.6], [0.8, 0.9, 1.0], [1.0, 0.6, 0.3]])
         self._tones = (tones[rng.integers(0, 4, LIT)] * rng.uniform(0.3, 1.4, (LIT, 1))).astype(np.float32)
-        self.ambient = sky.zenith * np.float32(0.55) + sky.horizon * np.float32(0.45)
+        self.ambient = sky.zenith * np.float32(0.65) + sky.horizon * np.float32(0.35)
 
     def visibility(self, surface: Surface, phase: np.ndarray) -> Visibility:
         """Which of the sky's sample directions and whether the sun is seen from each sample."""
@@ -56,7 +60,7 @@ class Lighting:
             return Visibility(seen, None)
         sun = np.zeros(len(phase), np.float32)
         leaf = surface.kind == CLASS["vegetation"]
-        rows = np.flatnonzero((surface.normal @ self._sky.sun[0] > 0.01) | leaf)
+        rows = np.flatnonzero((along(surface.normal, self._sky.sun[0]) > 0.01) | leaf)
         sun[rows] = ~self._scene.occluded(start[rows], self._sky.sun)
         return Visibility(seen, sun)
 
@@ -67,7 +71,7 @@ class Lighting:
         bounce = 0.10 * (1 - up) * (1 + 3 * condition.snow)
         energy = (visible.sky * 0.85 + 0.06 + 0.10 * up + bounce)[:, None] * self.ambient
         if visible.sun is not None:
-            slope = surface.normal @ self._sky.sun[0]
+            slope = along(surface.normal, self._sky.sun[0])
             leaf = surface.kind == CLASS["vegetation"]
             slope = np.where(leaf, 0.35 + 0.65 * np.clip(slope, 0, 1), np.clip(slope, 0, 1))
             energy += (slope * visible.sun + 0.05 * (1 - 0.5 * up))[:, None] * self._sky.sunlight
@@ -80,11 +84,11 @@ class Lighting:
     def shade(self, surface: Surface, energy: np.ndarray) -> np.ndarray:
         """Colours (N, 3) in linear light, without reflections and fog."""
         colour = surface.albedo * energy
-        return colour + self.emission(surface) if self._condition.lit else colour
+        return colour + self.emission(surface) if self._condition.glow else colour
 
     def simple(self, surface: Surface) -> np.ndarray:
         """Colours of what is seen in a mirror: sky light without shadows, and lit windows."""
-        return self.shade(surface, self.ambient * np.float32(0.7))
+        return self.shade(surface, self.ambient)
 
     def emission(self, surface: Surface) -> np.ndarray:
         """Light of windows, signs, lamps and the lights of moving vehicles."""
@@ -93,7 +97,7 @@ class Lighting:
         glow, point = surface.glow[rows].astype(np.int64), surface.point[rows]
         house = (np.floor(point[:, 0] / 9) * 7 + np.floor(point[:, 1] / 9) * 13).astype(np.int64)
         number = np.where(glow > 250, glow, (glow * 31 + house * 17) % 251)
-        power = np.float32(self._condition.lamps**0.5)
+        power = np.float32(self._condition.glow)
         albedo = surface.albedo[rows]
         light = (albedo * 1.3 + 0.10) * self._tones[number] * 1.1
         display = (glow > 250) & (glow != LAMP_GLASS)
@@ -110,7 +114,7 @@ class Lighting:
         best = np.zeros(len(energy), np.float32)
         which = np.zeros(len(energy), np.int32)
         away = self._lamps[:, :2] - eye[:2]
-        near = np.flatnonzero((np.hypot(*away.T) < 80) & (away @ forward[:2] > -LAMP_REACH))
+        near = np.flatnonzero((np.hypot(*away.T) < 75) & (away @ forward[:2] > -LAMP_REACH))
         for k in near:
             lamp = self._lamps[k]
             flat = surface.point[:, :2] - lamp[:2]
@@ -143,7 +147,7 @@ class Lighting:
         towards = surface.point - (eye - np.float32([0, 0, 0.9]))
         r2 = np.einsum("ij,ij->i", towards, towards) + 1
         towards = towards / np.sqrt(r2)[:, None]
-        cone = np.clip((towards @ forward - 0.8) / 0.2, 0, 1) ** 1.3
+        cone = np.clip((along(towards, forward) - 0.8) / 0.2, 0, 1) ** 1.3
         dip = np.clip(0.05 - towards[:, 2] * 1.2, 0.012, 0.2)
         slope = np.clip(0.05 - np.einsum("ij,ij->i", towards, surface.normal), 0, 1)
         power = cone * dip * slope * (self._condition.headlights * 300) / (r2 + 30)

@@ -6,19 +6,27 @@ import numpy as np
 
 from butf.town.canvas import LAMP_GLASS, Atlas, Canvas
 
-ROAD_TILE = 12.0      # metres of road along a street that one road texture covers
+ROAD_TILE = 12.0  # metres of road along a street that one road texture covers
 ROAD_KINDS = 4
 _PAINT = ((228, 226, 216), 0.85, "marking")
 
-_PLAIN = {            # name: colour, near infrared, class, grain, stain
-    "asphalt": ((84, 84, 88), 0.16, "road", 5, 6), "kerb": ((150, 148, 144), 0.40, "sidewalk", 5, 7),
-    "grass": ((86, 108, 56), 0.55, "terrain", 12, 14), "leaf": ((118, 146, 84), 0.60, "vegetation", 12, 14),
-    "bark": ((84, 70, 56), 0.40, "vegetation", 12, 8), "metal": ((72, 76, 80), 0.30, "pole", 3, 3),
-    "flat roof": ((120, 120, 124), 0.25, "roof", 5, 8), "paint": ((225, 225, 225), 0.55, "vehicle", 0, 1),
-    "car glass": ((34, 42, 50), 0.05, "vehicle", 0, 4), "tyre": ((26, 26, 28), 0.06, "vehicle", 2, 2),
-    "car light": ((220, 200, 190), 0.90, "vehicle", 0, 0), "hedge": ((58, 84, 44), 0.58, "vegetation", 20, 16),
-    "red sign": ((200, 40, 40), 0.95, "sign", 0, 0), "blue sign": ((40, 80, 180), 0.95, "sign", 0, 0),
-    "stone": ((168, 160, 146), 0.50, "building", 6, 9), "plastic": ((225, 225, 225), 0.5, "fence", 2, 3),
+_PLAIN = {  # name: colour, near infrared, class, grain, stain
+    "asphalt": ((84, 84, 88), 0.16, "road", 5, 6),
+    "kerb": ((150, 148, 144), 0.40, "sidewalk", 5, 7),
+    "grass": ((86, 108, 56), 0.55, "terrain", 12, 14),
+    "leaf": ((118, 146, 84), 0.60, "vegetation", 12, 14),
+    "bark": ((84, 70, 56), 0.40, "vegetation", 12, 8),
+    "metal": ((72, 76, 80), 0.30, "pole", 3, 3),
+    "flat roof": ((120, 120, 124), 0.25, "roof", 5, 8),
+    "paint": ((225, 225, 225), 0.55, "vehicle", 0, 1),
+    "car glass": ((34, 42, 50), 0.05, "vehicle", 0, 4),
+    "tyre": ((26, 26, 28), 0.06, "vehicle", 2, 2),
+    "car light": ((220, 200, 190), 0.90, "vehicle", 0, 0),
+    "hedge": ((58, 84, 44), 0.58, "vegetation", 20, 16),
+    "red sign": ((200, 40, 40), 0.95, "sign", 0, 0),
+    "blue sign": ((40, 80, 180), 0.95, "sign", 0, 0),
+    "stone": ((168, 160, 146), 0.50, "building", 6, 9),
+    "plastic": ((225, 225, 225), 0.5, "fence", 2, 3),
 }
 
 
@@ -96,7 +104,7 @@ class Materials:
         elif kind == 2:
             canvas.rect(0, 0.5 - half, 3, 0.5 + half, *_PAINT)
             canvas.rect(6, 0.5 - half, 9, 0.5 + half, *_PAINT)
-        bays = (0.195, 0.805)                              # the inner edge of the parking bays
+        bays = (0.195, 0.805)  # the inner edge of the parking bays
         for across in bays:
             if kind % 2:
                 canvas.rect(0, across - 0.004, ROAD_TILE, across + 0.004, *_PAINT)

@@ -10,7 +10,7 @@ from butf.town.canvas import SIZE
 
 # columns of Mesh.table
 NORMAL, UV0, UV1, UV2, TINT = slice(0, 3), slice(3, 5), slice(5, 7), slice(7, 9), slice(9, 12)
-DENSITY, TEXTURE, KIND, SURFACE = 12, 13, 14, 15   # texels a metre; texture; class or 0 (the texture's); surface number
+DENSITY, TEXTURE, KIND, SURFACE = 12, 13, 14, 15  # texels a metre; texture; class or 0 (the texture's); surface number
 WHITE = (1.0, 1.0, 1.0)
 
 
@@ -37,7 +37,7 @@ class Mesh:
         return Mesh(self.points, table)
 
 
-PAINT = (-1.0, -1.0, -1.0)   # tint of a part that is painted later
+PAINT = (-1.0, -1.0, -1.0)  # tint of a part that is painted later
 
 
 def joined(meshes: list[Mesh]) -> Mesh:
@@ -94,7 +94,7 @@ class Builder:
     def pole(self, x, y, z0, height, radius, texture, tint=WHITE, kind=0, taper=1.0, sides=6) -> None:
         """An upright prism that tapers; its sides count as one surface."""
         ring = [(np.cos(a), np.sin(a)) for a in np.arange(sides) * 2 * np.pi / sides]
-        for i, (p, q) in enumerate(zip(ring, ring[1:] + ring[:1])):
+        for i, (p, q) in enumerate(zip(ring, ring[1:] + ring[:1], strict=True)):
             low = [(x + radius * k[0], y + radius * k[1], z0) for k in (p, q)]
             top = [(x + radius * taper * k[0], y + radius * taper * k[1], z0 + height) for k in (q, p)]
             self.quad(*low, *top, texture, (0, 0, 0.3, height / 2), tint, kind, same=i > 0)
@@ -114,7 +114,7 @@ def attributes(points: np.ndarray, uv: np.ndarray, rest: np.ndarray) -> Mesh:
     """A mesh of triangles (N, 3, 3) with uv (N, 3, 2) and rest (N, 6): texture, tint (3), class, surface."""
     normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     twice_area = np.linalg.norm(normal, axis=1)
-    keep = twice_area > 1e-8                       # a triangular polygon gives one empty half
+    keep = twice_area > 1e-8  # a triangular polygon gives one empty half
     points, uv, rest, normal, twice_area = (x[keep] for x in (points, uv, rest, normal, twice_area))
     e1, e2 = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
     uv_area = np.abs(e1[:, 0] * e2[:, 1] - e1[:, 1] * e2[:, 0])

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from butf.errors import BadInput
 from butf.town.config import SPLITS, TownConfig
 
-HALF_ROAD = 5.4          # two lanes of 3.2 m and two parking strips of 2.2 m
+HALF_ROAD = 5.4  # two lanes of 3.2 m and two parking strips of 2.2 m
 LANE = 3.2
 PAVEMENT = 2.8
-KERB = 0.13              # height of the pavement above the road
-TURN = 10.0              # where a turn begins before the junction's middle
-LEAD = 14.0              # metres of route before the first place
-GAP = 260.0              # between the outer junctions of neighbouring districts
+KERB = 0.13  # height of the pavement above the road
+TURN = 10.0  # where a turn begins before the junction's middle
+LEAD = 14.0  # metres of route before the first place
+GAP = 260.0  # between the outer junctions of neighbouring districts
 
 Node = tuple[int, int]
 
 
 def stream(config: TownConfig, *key: int | str) -> np.random.Generator:
-    """The random stream of one part of the town: depends on the seed and the key only, never on what was built before."""
+    """The random stream of one part of the town: it depends on the seed and the key, never on what was built before."""
     words = [config.seed]
     for part in key:
         words.extend(part.encode() if isinstance(part, str) else [int(part)])
@@ -45,6 +46,7 @@ class Plan:
 
     def at(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 2) in the middle of the road and headings (N,) radians from east at `s` metres along the route."""
+
         def point(q):
             return np.stack([np.interp(q, self.along, self.centre[:, k]) for k in (0, 1)], axis=-1)
 
@@ -66,7 +68,7 @@ class Plan:
         return east + [((i, j), (i, j + 1)) for i in range(n) for j in range(n - 1)]
 
     def route_streets(self) -> set[frozenset]:
-        return {frozenset(pair) for pair in zip(self.route_nodes, self.route_nodes[1:])}
+        return {frozenset(pair) for pair in pairwise(self.route_nodes)}
 
     def near_route(self) -> set[frozenset]:
         """Streets that begin or end at a junction of the route: all that are seen from close by."""
@@ -77,7 +79,7 @@ class Plan:
 def inset_polygon(ring: np.ndarray, distance: float) -> np.ndarray:
     """A convex counter-clockwise polygon with every side moved inwards."""
     out = []
-    for before, here, after in zip(np.roll(ring, 1, axis=0), ring, np.roll(ring, -1, axis=0)):
+    for before, here, after in zip(np.roll(ring, 1, axis=0), ring, np.roll(ring, -1, axis=0), strict=True):
         e1, e2 = _unit(here - before), _unit(after - here)
         n1, n2 = np.array([-e1[1], e1[0]]), np.array([-e2[1], e2[0]])
         out.append(here + (n1 + n2) * distance / (1 + n1 @ n2))
@@ -139,7 +141,7 @@ def _trail(rng: np.random.Generator, nodes: np.ndarray, needed: float) -> tuple[
 def _rounded(points: list[np.ndarray]) -> np.ndarray:
     """The polyline with its corners replaced by quadratic curves."""
     out = [points[0]]
-    for before, here, after in zip(points, points[1:], points[2:]):
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
         first, last = here + _unit(before - here) * TURN, here + _unit(after - here) * TURN
         for t in np.linspace(0, 1, 12):
             out.append((1 - t) ** 2 * first + 2 * t * (1 - t) * here + t * t * last)

@@ -14,9 +14,9 @@ class Develop:
 
     def __init__(self, condition: Condition, width: int, height: int):
         self._condition, self._shape = condition, (height, width)
-        y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j].astype(np.float32)
+        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
         self._vignette = (1 - 0.22 * (x * x + y * y) / 2)[..., None]
-        self._blur = [(_spread(height, s), _spread(width, s)) for s in (width / 80, width / 18)]
+        self._spreads = (width / 80, width / 18)
         light = np.linspace(0, 8, _STEPS, dtype=np.float32)
         curve = np.clip(light * (1 + light / 4) / (1 + light) * 1.18, 0, 1) ** (1 / 2.2)
         self._curve = np.round(curve * 255).astype(np.uint8)
@@ -25,7 +25,7 @@ class Develop:
         """(H, W, 3) uint8."""
         condition = self._condition
         light = light * np.float32(condition.exposure)
-        if condition.lamps:
+        if condition.glow:
             light = np.minimum(light, 5.0)
             light = light + self._bloom(light)
         if condition.snow > 0.1:
@@ -47,9 +47,8 @@ class Develop:
             return bright
         height, width = self._shape
         small = bright.reshape(height // 4, 4, width // 4, 4, 3).mean((1, 3))
-        layers = np.ascontiguousarray(small.transpose(2, 0, 1))
-        glow = sum(down @ layers @ across.T for down, across in self._blur)
-        return glow.transpose(1, 2, 0) * np.float32(0.5)
+        glow = sum(_blurred(_blurred(small, sigma / 4, 0), sigma / 4, 1) for sigma in self._spreads)
+        return _enlarged(_enlarged(glow, 0), 1) * np.float32(0.5)
 
     def _flakes(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = self._shape
@@ -71,20 +70,36 @@ class Develop:
         for k in range(7):
             here = y + k, x + k // 4
             light[here] += share * (bright - light[here])
-        rows, columns = np.mgrid[:height, :width]
         for _ in range(int(6 * self._condition.wet)):
             radius = rng.uniform(0.012, 0.03) * width
-            cy, cx = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
-            inside = np.clip(1.4 - np.hypot(rows - cy, columns - cx) / radius, 0, 1)[..., None].astype(np.float32)
-            top, left = int(max(cy - 2 * radius, 0)), int(max(cx - 2 * radius, 0))
-            patch = light[top: int(cy + 2 * radius) + 1, left: int(cx + 2 * radius) + 1].mean((0, 1))
-            slope = np.clip((rows - cy) / (2 * radius), -0.5, 0.5)[..., None].astype(np.float32)
-            light = light + np.minimum(inside * 1.5, 0.8) * (patch * (1 + 0.7 * slope) - light)
+            self._lens_drop(light, rng.uniform(0, height), rng.uniform(0, width), radius)
         return light
 
+    def _lens_drop(self, light: np.ndarray, y: float, x: float, radius: float) -> None:
+        """A drop is out of focus: a soft disc of the mean colour behind it, with the sky at its foot."""
+        top, left = int(max(y - 2 * radius, 0)), int(max(x - 2 * radius, 0))
+        patch = light[top : int(y + 2 * radius) + 1, left : int(x + 2 * radius) + 1]
+        rows, columns = np.mgrid[top : top + patch.shape[0], left : left + patch.shape[1]]
+        inside = np.clip(1.4 - np.hypot(rows - y, columns - x) / radius, 0, 1)[..., None].astype(np.float32)
+        slope = np.clip((rows - y) / (2 * radius), -0.5, 0.5)[..., None].astype(np.float32)
+        patch += np.minimum(inside * 1.5, 0.8) * (patch.mean((0, 1)) * (1 + 0.7 * slope) - patch)
 
-def _spread(size: int, sigma: float) -> np.ndarray:
-    """(size, size / 4) matrix from quarter-size columns to blurred ones; light that leaves the picture is lost."""
-    fine, coarse = np.arange(size, dtype=np.float32), np.arange(size // 4, dtype=np.float32) * 4 + 1.5
-    bell = np.exp(-0.5 * ((fine[:, None] - coarse) / sigma) ** 2) * 4 / (sigma * np.sqrt(2 * np.pi))
-    return bell.astype(np.float32)
+
+def _blurred(image: np.ndarray, sigma: float, axis: int) -> np.ndarray:
+    """A Gaussian blur along one axis; light that leaves the picture is lost."""
+    reach = int(np.ceil(2.5 * sigma))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    weights = (weights / weights.sum()).astype(np.float32)
+    size = image.shape[axis]
+    padding = [(reach, reach) if k == axis else (0, 0) for k in range(image.ndim)]
+    padded = np.moveaxis(np.pad(image, padding), axis, 0)
+    return np.moveaxis(sum(weight * padded[k : k + size] for k, weight in enumerate(weights)), 0, axis)
+
+
+def _enlarged(image: np.ndarray, axis: int) -> np.ndarray:
+    """Four times the size along one axis, linearly interpolated."""
+    image = np.moveaxis(image, axis, 0)
+    at = np.clip((np.arange(len(image) * 4) - 1.5) / 4, 0, len(image) - 1)
+    low = np.minimum(at.astype(int), len(image) - 2)
+    share = (at - low).astype(np.float32)[:, None, None]
+    return np.moveaxis(image[low] * (1 - share) + image[low + 1] * share, 0, axis)

@@ -35,5 +35,8 @@ class Progress:
             self._said = now
             rate = self._done / max(now - self._start, 1e-9)
             left = (self._total - self._done) / rate
-            print(f"{self._done} of {self._total} frames, {rate:.1f} a second, {left / 60:.0f} min left",
-                  file=sys.stderr, flush=True)
+            print(
+                f"{self._done} of {self._total} frames, {rate:.1f} a second, {left / 60:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -10,8 +10,8 @@ from embreex.mesh_construction import TriangleMesh
 
 from butf.town.mesh import Mesh
 
-NEAR_TRAFFIC = 14.0       # metres from a vehicle's middle within which its shadow is looked for
-CELL, CELLS = 2.0, 128    # a map of where vehicles are near: size of a cell in metres, cells on a side
+NEAR_TRAFFIC = 14.0  # metres from a vehicle's middle within which its shadow is looked for
+CELL, CELLS = 2.0, 128  # a map of where vehicles are near: size of a cell in metres, cells on a side
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Scene:
         if len(mesh.points):
             self._moving = _embree(mesh)
             self._map_traffic()
-            rows = self.table[self._count: self._count + len(mesh.table)]
+            rows = self.table[self._count : self._count + len(mesh.table)]
             rows[:] = mesh.table[: len(rows)]
             rows[:, 15] += self._surfaces
 
@@ -65,7 +65,8 @@ class Scene:
             near = np.flatnonzero(self._towards_traffic(origins, directions))
             if len(near):
                 other = self._moving[0].run(
-                    np.ascontiguousarray(origins[near]), np.ascontiguousarray(directions[near]), output=1)
+                    np.ascontiguousarray(origins[near]), np.ascontiguousarray(directions[near]), output=1
+                )
                 front = (other["primID"] >= 0) & ((row[near] < 0) | (other["tfar"] < distance[near]))
                 at = near[front]
                 row[at] = other["primID"][front] + self._count
@@ -84,8 +85,15 @@ class Scene:
             near = np.flatnonzero(self._around[cell[:, 0], cell[:, 1]] & ~hidden)
             if len(near):
                 directions = directions if len(directions) == 1 else np.ascontiguousarray(directions[near])
-                hidden[near] = self._moving[0].run(np.ascontiguousarray(points[near]), directions,
-                                                   dists=None if reach is None else reach[near], query="OCCLUDED") == 0
+                hidden[near] = (
+                    self._moving[0].run(
+                        np.ascontiguousarray(points[near]),
+                        directions,
+                        dists=None if reach is None else reach[near],
+                        query="OCCLUDED",
+                    )
+                    == 0
+                )
         return hidden
 
     def _towards_traffic(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from butf.town.camera import CORNERS, Rays, make_camera
+from butf.town.canvas import fractal_noise
 from butf.town.classes import CLASS
 from butf.town.conditions import Condition
 from butf.town.district import District
@@ -20,7 +21,7 @@ from butf.town.surface import Surface, Surfaces
 from butf.town.traffic import Traffic
 from butf.town.traversal import make_poses
 
-LIDAR_REACH = 100.0       # metres beyond which nothing comes back
+LIDAR_REACH = 100.0  # metres beyond which nothing comes back
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ class Renderer:
         rng = stream(config, "light", district.split, condition.name)
         self._sky = Sky(condition, rng)
         lamps = np.array(district.places.lamps, np.float32).reshape(-1, 4)
+        self._ripples = np.stack([fractal_noise(rng, 256, beta=1.3) * np.float32(0.006) for _ in range(3)], axis=-1)
         self._lighting = Lighting(condition, self._scene, self._sky, lamps, rng)
         self.camera = make_camera(config)
         self._rays = Rays(self.camera)
@@ -71,13 +73,13 @@ class Renderer:
         visible = self._lighting.visibility(surface, self._rays.phase[seen])
         visible = Visibility(*(None if x is None else self._smoothed(x, seen) for x in (visible.sky, visible.sun)))
         energy = self._lighting.energy(surface, visible, eye, forward)
-        light = self._composed(directions, seen, surface, energy, rng)
+        light = self._composed(directions, seen, surface, energy)
         if self._samples > 1:
             number = self._image(seen, surface.number, -1.0)
             edges = _edges(number)
             if len(edges):
                 centre = _Centres(number, seen, energy)
-                light[edges] = self._refined(edges, centre, eye, forward, yaw, rng)
+                light[edges] = self._refined(edges, centre, eye, forward, yaw)
         rgb = self._develop(light.reshape(*shape, 3), rng)
         depth = self._image(seen, surface.distance * axial[seen], 0.0)
         classes = self._image(seen, surface.kind, CLASS["sky"])
@@ -88,26 +90,30 @@ class Renderer:
         image[seen] = values
         return image.reshape(self.camera.height, self.camera.width)
 
-    def _composed(self, directions, seen, surface: Surface, energy: np.ndarray, rng) -> np.ndarray:
+    def _composed(self, directions, seen, surface: Surface, energy: np.ndarray) -> np.ndarray:
         """Linear light (N, 3) along all directions: the sky's where nothing is `seen`, else of the lit surface."""
         light = np.empty((len(directions), 3), np.float32)
         missed = np.ones(len(directions), bool)
         missed[seen] = False
         light[missed] = self._sky(directions[missed])
         colour = self._lighting.shade(surface, energy)
-        self._mirror(colour, directions[seen], surface, rng)
-        clear = np.exp(-surface.distance * np.float32(self._condition.fog))[:, None]
-        light[seen] = colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
+        self._mirror(colour, directions[seen], surface)
+        light[seen] = self._hazy(colour, surface.distance)
         return light
 
-    def _mirror(self, colour: np.ndarray, directions: np.ndarray, surface: Surface, rng) -> None:
+    def _hazy(self, colour: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        clear = np.exp(-distance * np.float32(self._condition.fog))[:, None]
+        return colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
+
+    def _mirror(self, colour: np.ndarray, directions: np.ndarray, surface: Surface) -> None:
         """Adds what glass and wet ground mirror. Dry glass shows the sky or a darker grey street."""
         rows = np.flatnonzero(surface.gloss > 0.03)
         if not len(rows):
             return
         normal, view = surface.normal[rows], directions[rows]
         if self._condition.wet:
-            normal = normal + rng.normal(size=normal.shape).astype(np.float32) * np.float32(0.015)
+            cell = (surface.point[rows, :2] * 6).astype(np.int32) & 255
+            normal = normal + self._ripples[cell[:, 1], cell[:, 0]]
             normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         out = view - 2 * np.einsum("ij,ij->i", view, normal)[:, None] * normal
         start = surface.point[rows] + surface.normal[rows] * np.float32(0.02)
@@ -116,7 +122,8 @@ class Renderer:
             hits = self._scene.first_hits(start, out)
             met = np.flatnonzero(hits.row >= 0)
             if len(met):
-                mirrored[met] = self._lighting.simple(self._surfaces.at(start[met], out[met], _taken(hits, met)))
+                image = self._surfaces.at(start[met], out[met], _taken(hits, met))
+                mirrored[met] = self._hazy(self._lighting.simple(image), image.distance)
         else:
             mirrored[self._scene.occluded(start, out)] = self._sky.horizon * np.float32(0.22)
         share = surface.gloss[rows, None]
@@ -128,7 +135,7 @@ class Renderer:
         weight = _blurred(self._image(seen, np.ones_like(values), 0.0))
         return total.ravel()[seen] / weight.ravel()[seen]
 
-    def _refined(self, pixels, centre: _Centres, eye, forward, yaw: float, rng) -> np.ndarray:
+    def _refined(self, pixels, centre: _Centres, eye, forward, yaw: float) -> np.ndarray:
         """Linear light (P, 3) of pixels as the mean of four rays.
 
         A ray takes over the light that falls on the same surface at a pixel centre next to it; only the others
@@ -143,7 +150,7 @@ class Renderer:
             own = surface.take(alone)
             visible = self._lighting.visibility(own, (seen[alone] & 3).astype(np.int8))
             energy[alone] = self._lighting.energy(own, visible, eye, forward)
-        light = self._composed(directions, seen, surface, energy, rng)
+        light = self._composed(directions, seen, surface, energy)
         return np.minimum(light, 6.0).reshape(-1, 4, 3).mean(1)
 
 

@@ -19,8 +19,10 @@ class Sky:
         self.sun = None
         if condition.sun:
             azimuth, elevation = np.radians(condition.sun)
-            self.sun = np.array([[np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth),
-                                  np.sin(elevation)]], np.float32)
+            self.sun = np.array(
+                [[np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]],
+                np.float32,
+            )
 
     def __call__(self, directions: np.ndarray) -> np.ndarray:
         """Colours (N, 3) float32 seen along unit directions (N, 3)."""
@@ -33,8 +35,13 @@ class Sky:
         cover = np.clip(noise * 0.6 + self._condition.clouds * 2.2 - 1.2, 0, 1) * np.minimum(1, up * 6)
         grey = (self.horizon.mean() * 0.55 + self.horizon * 0.45)[None]
         if self.sun is not None:
-            near = np.clip(directions @ self.sun[0], 0, 1)
+            near = np.clip(along(directions, self.sun[0]), 0, 1)
             colour += self.sunlight * (0.25 * near**24 + 3 * near**900)[:, None]
             grey = grey + 0.15 * near[:, None] ** 4
         shade = 0.86 + 0.10 * self._clouds[(row * 2) & 255, column]
         return (colour + cover[:, None] * (grey * shade[:, None] - colour)).astype(np.float32)
+
+
+def along(vectors: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """(N,) dot products of (N, 3) with one vector, without BLAS: its threads would fight with the other workers."""
+    return np.einsum("ij,j->i", vectors, axis)

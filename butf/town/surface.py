@@ -23,7 +23,7 @@ class Surface:
     distance: np.ndarray
     point: np.ndarray
     normal: np.ndarray
-    facing: np.ndarray          # cosine between normal and view
+    facing: np.ndarray  # cosine between normal and view
     albedo: np.ndarray
     tint: np.ndarray
     nir: np.ndarray
@@ -64,7 +64,7 @@ class Surfaces:
         leaf = kind == CLASS["vegetation"]
         normal = np.where(((away > 0) & ~leaf)[:, None], -normal, normal)
         tint = rows[:, TINT]
-        albedo = texel[:, :3] * texel[:, :3] * tint                 # textures are stored with gamma 2
+        albedo = texel[:, :3] * texel[:, :3] * tint  # textures are stored with gamma 2
         nir = texel[:, 3] * np.clip(tint.mean(1), 0.1, 1.3)
         nir = np.where(leaf, 0.55 + 0.3 * (texel[:, 3] - 0.6), nir)
         glass = (kind == CLASS["window"]) | (texture == self._glass)
@@ -78,8 +78,20 @@ class Surfaces:
                 albedo, nir, gloss = self._snow(albedo, nir, gloss, normal, kind, patches, uv, lane)
             if self._condition.wet:
                 albedo, nir, gloss = self._water(albedo, nir, gloss, normal, point, facing, patches)
-        return Surface(hits.distance, point, normal, facing, albedo.astype(np.float32), tint, nir, kind, glow, gloss,
-                       rows[:, SURFACE], beam)
+        return Surface(
+            hits.distance,
+            point,
+            normal,
+            facing,
+            albedo.astype(np.float32),
+            tint,
+            nir,
+            kind,
+            glow,
+            gloss,
+            rows[:, SURFACE],
+            beam,
+        )
 
     def _snow(self, albedo, nir, gloss, normal, kind, patches, uv, lane):
         up, strength = normal[:, 2], self._condition.snow
@@ -100,5 +112,5 @@ class Surfaces:
         level = normal[:, 2] > 0.8
         albedo = albedo * np.where(level, 1 - 0.5 * wet, 1 - 0.2 * wet)[:, None].astype(np.float32)
         nir = nir * np.where(level, 1 - 0.55 * wet, 1 - 0.15 * wet)
-        puddle = np.clip(0.03 + 0.8 * (1 - facing) ** 4 + np.clip(patches, 0, 1) * 0.14, 0, 0.75) * wet
+        puddle = np.clip(0.03 + 0.55 * (1 - facing) ** 4 + np.clip(patches, 0, 1) * 0.12, 0, 0.6) * wet
         return albedo, nir, np.where(level & (point[:, 2] < 0.5), puddle, gloss).astype(np.float32)

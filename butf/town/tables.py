@@ -14,12 +14,12 @@ from butf.town.classes import CLASS_NAMES
 from butf.town.conditions import CONDITIONS
 from butf.town.config import SPLITS, TownConfig
 from butf.town.district import District
-from butf.town.plan import Plan, make_plan
+from butf.town.plan import Plan
 from butf.town.traffic import frame_time
 from butf.town.traversal import UTM_BAND, UTM_ORIGIN, UTM_ZONE, make_poses, quaternions, to_lat_lon, to_utm
 
-FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}     # of a split's frames, whatever the preset keeps
-AREA_MARGIN = 20.0                                                 # metres round the outer junctions
+FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}  # of a split's frames, whatever the preset keeps
+AREA_MARGIN = 20.0  # metres round the outer junctions
 
 
 def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], list[int]]) -> None:
@@ -45,9 +45,15 @@ def _rows(config: TownConfig, plan: Plan, condition, kept: list[int]) -> dict[st
     count = len(kept)
     return {
         "frame": [f"{condition.name}/{FIRST_NUMBER[plan.split] + place:06d}" for place in kept],
-        "traversal": [condition.name] * count, "condition": [condition.name] * count, "split": [plan.split] * count,
-        "time_s": [frame_time(poses.along[place]) for place in kept], "lat": list(lat), "lon": list(lon),
-        "easting_m": list(position[:, 0]), "northing_m": list(position[:, 1]), "altitude_m": list(position[:, 2]),
+        "traversal": [condition.name] * count,
+        "condition": [condition.name] * count,
+        "split": [plan.split] * count,
+        "time_s": [frame_time(poses.along[place]) for place in kept],
+        "lat": list(lat),
+        "lon": list(lon),
+        "easting_m": list(position[:, 0]),
+        "northing_m": list(position[:, 1]),
+        "altitude_m": list(position[:, 2]),
         **{f"q{axis}": list(turned[:, k]) for k, axis in enumerate("wxyz")},
     }
 
@@ -56,15 +62,17 @@ def _description(config: TownConfig, conditions: list[str]) -> dict:
     lat, lon = to_lat_lon(*UTM_ORIGIN)
     seasons = [CONDITIONS[name].at_season(config.season) for name in conditions]
     return {
-        "name": "town", "licence": "Apache-2.0", "source": f"butf.town, seed {config.seed}",
+        "name": "town",
+        "licence": "Apache-2.0",
+        "source": f"butf.town, seed {config.seed}",
         "cameras": [dataclasses.asdict(make_camera(config))],
         "origin": {"lat": round(float(lat), 9), "lon": round(float(lon), 9), "utm_zone": f"{UTM_ZONE}{UTM_BAND}"},
         "modalities": {
-            "depth": {"near_m": 1.0, "far_m": 100.0}, "reflectance": {}, "semantics": {"classes": list(CLASS_NAMES)},
+            "depth": {"near_m": 1.0, "far_m": 100.0},
+            "reflectance": {},
+            "semantics": {"classes": list(CLASS_NAMES)},
         },
-        "traversals": [
-            {"name": c.name, "condition": c.name, "role": c.role, "labels": c.labels} for c in seasons
-        ],
+        "traversals": [{"name": c.name, "condition": c.name, "role": c.role, "labels": c.labels} for c in seasons],
         "place": {"radius_m": 25.0, "angle_deg": None},
         "noise": {"rgb": {c.name: round(c.noise, 4) for c in seasons}, "reflectance": 0.008},
         "town": config.as_dict(),

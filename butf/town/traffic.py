@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from butf.town.config import TownConfig
 from butf.town.conditions import Condition
+from butf.town.config import TownConfig
 from butf.town.mesh import Mesh, joined
 from butf.town.plan import LANE, LEAD, Plan, stream
 from butf.town.traversal import SPEED, Poses
@@ -13,7 +13,7 @@ from butf.town.vehicles import COLOURS, SHAPES, Fleet
 
 _KINDS = ("car", "saloon", "car", "saloon", "van", "lorry", "bus")
 _SHARES = np.array([0.24, 0.24, 0.10, 0.10, 0.14, 0.08, 0.10])
-REACH = 75.0          # metres ahead that are filled
+REACH = 75.0  # metres ahead that are filled
 
 
 class Traffic:

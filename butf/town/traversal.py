@@ -12,8 +12,8 @@ from butf.town.config import TownConfig
 from butf.town.plan import LANE, LEAD, Plan, stream
 
 CAMERA_HEIGHT = 1.65
-SPEED = 8.0                        # metres a second
-UTM_ZONE, UTM_BAND = 30, "T"       # the town lies in the Bay of Biscay, where no real town can be meant
+SPEED = 8.0  # metres a second
+UTM_ZONE, UTM_BAND = 30, "T"  # the town lies in the Bay of Biscay, where no real town can be meant
 UTM_ORIGIN = (388_000.0, 5_106_000.0)
 
 

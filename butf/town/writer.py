@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from butf.town.progress import Progress
 from butf.town.render import Picture, Renderer
 from butf.town.tables import FIRST_NUMBER, write_tables
 
-CHUNK = 48                 # frames a task; a traversal's scene takes as long to build as about twenty frames
+CHUNK = 48  # frames a task; a traversal's scene takes as long to build as about twenty frames
 _ENDS = {".jpg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
 _FOLDERS = {"rgb": ".jpg", "depth": ".png", "reflectance": ".png", "semantics": ".png"}
 
@@ -40,8 +41,14 @@ class Task:
 
 
 def write_town(
-    out: Path | str, config: TownConfig, workers: int | None = None, splits: Sequence[str] = SPLITS,
-    conditions: Sequence[str] | None = None, stride: int = 1, samples: int = 2, progress: bool = True,
+    out: Path | str,
+    config: TownConfig,
+    workers: int | None = None,
+    splits: Sequence[str] = SPLITS,
+    conditions: Sequence[str] | None = None,
+    stride: int = 1,
+    samples: int = 2,
+    progress: bool = True,
 ) -> Path:
     """Render the town into folder `out` and return it.
 
@@ -65,8 +72,10 @@ def write_town(
         for (split, condition), all_places in chosen.items():
             todo = [place for place in all_places if not _complete(out, split, condition, place)]
             count += len(todo)
-            tasks += [Task(out, config, split, condition, tuple(todo[k: k + CHUNK]), samples)
-                      for k in range(0, len(todo), CHUNK)]
+            tasks += [
+                Task(out, config, split, condition, tuple(todo[k : k + CHUNK]), samples)
+                for k in range(0, len(todo), CHUNK)
+            ]
         with Progress(count, enabled=progress) as bar:
             for finished in _results(tasks, workers):
                 bar.advance(finished)
@@ -106,17 +115,11 @@ def _writable(out: Path) -> Iterator[None]:
 def _claim(out: Path, config: TownConfig, samples: int) -> None:
     """Notes the settings in `out`; frames of other settings must not be taken for ours."""
     note = out / "town.json"
-    frames = {name: value for name, value in config.as_dict().items() if not name.endswith("_kept")} | {"samples": samples}
-    text = _json(frames)
+    frames = {name: value for name, value in config.as_dict().items() if not name.endswith("_kept")}
+    text = json.dumps(frames | {"samples": samples}, indent=1) + "\n"
     if note.exists() and note.read_text(encoding="utf-8") != text:
         raise BadInput(f"{out} holds a town of other settings; give another folder or remove it")
     note.write_text(text, encoding="utf-8")
-
-
-def _json(value: dict) -> str:
-    import json
-
-    return json.dumps(value, indent=1) + "\n"
 
 
 def _complete(out: Path, split: str, condition: str, place: int) -> bool:
@@ -140,11 +143,10 @@ def _results(tasks: list[Task], workers: int) -> Iterator[int]:
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(workers, len(tasks))) as pool:
-        for finished in pool.imap_unordered(_render_all, tasks):
-            yield finished
+        yield from pool.imap_unordered(_render_all, tasks)
 
 
-_held: dict[str, tuple] = {}      # the district and the traversal a process worked on last
+_held: dict[str, tuple] = {}  # the district and the traversal a process worked on last
 
 
 def _renderer(task: Task) -> Renderer:
