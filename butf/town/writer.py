@@ -63,7 +63,8 @@ def write_town(
     _check(conditions, tuple(CONDITIONS), "condition")
     if stride < 1 or samples not in (1, 2):
         raise BadInput(f"town stride {stride} and samples {samples}; expected stride >= 1 and samples 1 or 2")
-    workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count()
+    if workers is not None and workers < 1:
+        raise BadInput(f"town workers is {workers}; expected at least 1")
     with _writable(out):
         out.mkdir(parents=True, exist_ok=True)
         _claim(out, config, samples)
@@ -77,10 +78,14 @@ def write_town(
                 for k in range(0, len(todo), CHUNK)
             ]
         with Progress(count, enabled=progress) as bar:
-            for finished in _results(tasks, workers):
+            for finished in _results(tasks, workers or _cores()):
                 bar.advance(finished)
         write_tables(out, config, chosen)
     return out
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def places(config: TownConfig, split: str, condition: str, stride: int = 1) -> list[int]:
@@ -194,9 +199,8 @@ def encoded(picture: Picture, config: TownConfig) -> dict[str, bytes]:
 
 def rounded_depth(depth: np.ndarray, bits: int) -> np.ndarray:
     """Metres with `bits` significant bits in units of 1/256 m; 0 (no measurement) from 255.99 m on."""
-    stored = np.rint(depth * 256)
-    step = np.exp2(np.maximum(np.floor(np.log2(np.maximum(stored, 1))) + 1 - bits, 0))
-    stored = np.rint(stored / step) * step
+    step = np.exp2(np.maximum(np.floor(np.log2(np.maximum(depth * 256, 1))) + 1 - bits, 0))
+    stored = np.rint(depth * 256 / step) * step
     return np.where(stored > 65535, 0, stored / 256).astype(np.float32)
 
 
