@@ -6,14 +6,13 @@ pools them, and runs whatever the method adds (a decoder, a second trunk). What 
     time ratio = trunk / (describe - (network - trunk))
 
 is the share of the trunk's own rate that remains, the method's own additions aside; 0.80 is the least we want.
-All four are timed in turns, round after round, and the median of the rounds' ratios is printed: a machine that is busy
-with something else slows all of them alike.
+All are timed in turns, round after round, and the best round of each counts: what else the machine does can only slow
+them down.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -50,7 +49,7 @@ def main(argv: list[str]) -> None:
     header = ("model", "describe", "from files", "network", "trunk", "describe / trunk", "additions aside",
               "additions cost", f"at least {WANTED:.2f}")  # fmt: skip
     print(f"{min(args.images, len(frames))} pictures of {frames.name}, batch {args.batch}, "
-          f"{torch.get_num_threads()} threads; images/s, medians of {args.rounds} rounds")  # fmt: skip
+          f"{torch.get_num_threads()} threads; images/s, best of {args.rounds} rounds")  # fmt: skip
     print(text_table(header, rows))
 
 
@@ -66,12 +65,11 @@ def _row(model: Model, frames: Frames, args: argparse.Namespace) -> tuple[str, .
         "files": lambda: model.describe(_opened(paths), args.batch),
     }
     rounds = [{name: _seconds(task, model) for name, task in tasks.items()} for _ in range(args.rounds + 1)][1:]
-    rate = {name: count / statistics.median(taken[name] for taken in rounds) for name in tasks}
-    whole = statistics.median(taken["trunk"] / taken["describe"] for taken in rounds)
-    aside = statistics.median(
-        taken["trunk"] / (taken["describe"] - max(0.0, taken["network"] - taken["trunk"])) for taken in rounds
-    )
-    cost = statistics.median(taken["network"] / taken["trunk"] - 1 for taken in rounds)
+    best = {name: min(taken[name] for taken in rounds) for name in tasks}
+    rate = {name: count / seconds for name, seconds in best.items()}
+    whole = best["trunk"] / best["describe"]
+    aside = best["trunk"] / (best["describe"] - max(0.0, best["network"] - best["trunk"]))
+    cost = best["network"] / best["trunk"] - 1
     rates = (f"{rate[name]:.1f}" for name in ("describe", "files", "network", "trunk"))
     return (
         model.name,
