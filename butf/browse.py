@@ -141,6 +141,13 @@ def asked_frame(frames: Frames, query: int) -> Asked:
     return Asked(query, frames.image(query), name, name)
 
 
+def note(frames: Frames, asked: Asked) -> str:
+    """Which picture it is, and whether training may have seen places under its condition."""
+    if asked.query is None or frames.seen(str(frames.condition[asked.query])):
+        return asked.name
+    return f"{asked.name}, a condition unseen in training"
+
+
 def answers(
     asked: Asked, models: Sequence[Model], searches: Sequence[SplitSearch], k: int, rule: PlaceRule
 ) -> list[QueryResult]:

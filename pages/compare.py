@@ -6,7 +6,7 @@ import streamlit as st
 
 from butf import comparison
 from butf.figures import recall, tables
-from butf.figures.gallery import heading_html
+from butf.figures.gallery import heading_html, model_html
 from pages import shared
 
 HEAD = (
@@ -50,7 +50,7 @@ def table_row(row: comparison.Row, found: list[comparison.Condition]) -> list[st
     gains = [comparison.improvement(row, [c.name for c in found if c.seen is seen]) for seen in (True, False)]
     side = row.side or {}
     return [
-        tables.model_html(row.model),
+        model_html(row.model),
         *(["is the reference"] * 2 if row.model == comparison.BASELINE else [tables.escape(gain) for gain in gains]),
         f"{row.size_ratio:.2f}x",
         str(row.training_steps),

@@ -44,17 +44,19 @@ def ask_query(choice: shared.Choice, models: list[Model], searches: list[SplitSe
     """Condition, filter and query; None when the filter leaves none."""
     frames = choice.frames
     by_condition = frames.queries(choice.split)
-    words = {name: name if frames.seen(name) else f"{name} (unseen)" for name in by_condition}
+    shared.keep_within("condition", list(by_condition))
     condition = st.selectbox(
-        "Condition", list(by_condition), format_func=words.get, key="condition", bind="query-params", width=160,
+        "Condition", list(by_condition), key="condition", bind="query-params", width=160,
         on_change=stay_at_place, args=(choice,),
     )  # fmt: skip
     shown = browse.filters(models)
+    shared.keep_within("show", list(shown))
     show = st.selectbox("Show", list(shown), format_func=shown.get, key="show", bind="query-params", width=215)
     rows = browse.narrowed(searches, by_condition[condition], show, choice.rule)
     names = frames.frame[rows].tolist()
     if not names:
         return None
+    shared.keep_within("query", names)
     chosen = st.selectbox(
         f"Query, of {len(names)}", names, format_func=lambda name: name.split("/")[-1], key="query",
         bind="query-params", width=130,
@@ -95,11 +97,11 @@ def ask_photo() -> browse.Asked | None:
 
 def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) -> None:
     """The picture, the true and the reconstructed side map on one scale, and the error."""
-    view = shared.side_view_of(choice, asked, models)
-    panels = views.side_panels(choice.frames, view)
+    frames = choice.frames
+    panels = views.side_panels(frames, shared.side_view_of(choice, asked, models))
     columns = st.columns([1.3, 1, 1, 1], gap="small")
     with columns[0].container(gap="xxsmall"):
-        st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", asked.name))
+        st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", browse.note(frames, asked)))
         st.image(asked.picture, width="stretch", alt=f"The query picture, {asked.name}")
     for column, panel in zip(columns[1:], panels, strict=False):
         with column.container(gap="xxsmall"):

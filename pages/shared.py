@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from butf import browse, comparison, views
 from butf.dataset.areas import Areas
@@ -32,6 +33,16 @@ class Choice:
     k: int
 
 
+def enter_app() -> None:
+    """Hand over to app.py where a fresh server was first asked for a page of its own address.
+
+    Until app.py has run once, Streamlit takes every file in pages/ for a page and leaves app.py out.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Show `BadInput` as the one sentence it is; what comes after goes on."""
@@ -48,7 +59,8 @@ def sidebar(ask_k: bool = False) -> Choice | None:
         st.info(NO_DATA, icon=":material/folder_off:")
         return None
     with st.sidebar:
-        data = st.selectbox("Data set", list(folders), key="data", bind="query-params", on_change=_forget_place)
+        keep_within("data", list(folders))
+        data = st.selectbox("Data set", list(folders), key="data", bind="query-params", on_change=_start_anew)
         frames = frames_of(folders[data])
         split = browse.asked_split(frames)
         models = _models()
@@ -61,9 +73,9 @@ def sidebar(ask_k: bool = False) -> Choice | None:
 def _models() -> tuple[str, ...]:
     cards = zoo.available()
     names = [card.name for card in cards]
-    if not names:
-        return ()
     first = browse.default_models(cards)
+    if any(name not in names for name in st.session_state.get("models", ())):  # a run was deleted meanwhile
+        st.session_state["models"] = [name for name in st.session_state["models"] if name in names]
     chosen = st.multiselect(
         "Models", names, default=first, key="models", bind="query-params", placeholder="Choose models"
     )
@@ -82,10 +94,24 @@ def _place_rule(frames: Frames) -> PlaceRule:
     return PlaceRule(radius, own.angle_deg)
 
 
-def _forget_place() -> None:
-    """What belongs to one data set only goes when another is chosen."""
-    for key in ("radius", "condition", "query", "show"):
-        st.session_state.pop(key, None)
+def _start_anew() -> None:
+    """Another data set begins with its own radius and its first query; the old ones would mean nothing in it."""
+    with told_plainly():
+        frames = frames_of(find_datasets()[st.session_state["data"]])
+        condition, queries = next(iter(frames.queries(browse.asked_split(frames)).items()))
+        fresh = {
+            "radius": frames.place.radius_m,
+            "condition": condition,
+            "show": "all",
+            "query": frames.frame[queries[0]],
+        }
+        st.session_state.update({key: value for key, value in fresh.items() if key in st.session_state})
+
+
+def keep_within(key: str, options: Sequence[str]) -> None:
+    """Move a choice that is no longer offered to the first that is, before its widget is drawn."""
+    if options and key in st.session_state and st.session_state[key] not in options:
+        st.session_state[key] = options[0]
 
 
 def frames_of(folder: Path) -> Frames:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from butf.dataset.colours import ramp
-from butf.figures.theme import style
+from butf.figures.theme import base_layout
 
 CELLS_WIDE = 160
+HEIGHT = 226
 NEUTRAL = "rgba(128, 138, 148, 0.28)"
 # Blue to orange: told apart under every common colour-vision deficiency, unlike red to green.
 SHORT_TO_LONG = [[0.0, "#1f5fa8"], [0.25, "#7fb0dc"], [0.5, "#f3f2ee"], [0.75, "#eeb067"], [1.0, "#b35a00"]]
@@ -42,20 +42,17 @@ class Scale:
         return [round(float(value), 3) for value in np.linspace(self.low, self.high, 5)]
 
 
-def map_figure(values: np.ndarray, valid: np.ndarray, scale: Scale, height: int = 226) -> go.Figure:
+def map_figure(values: np.ndarray, valid: np.ndarray, scale: Scale, height: int = HEIGHT) -> go.Figure:
     """A side map `(H, W)` in the scale's unit; cells that are not `valid` stay a neutral grey and say nothing.
 
     The colour bar beneath is drawn as a map of its own, so that a logarithmic scale has readable ticks.
     """
-    figure = _frame(values.shape, height)
-    colours = scale.colours()
-    shared = {"colorscale": colours, "zmin": scale.low, "zmax": scale.high, "showscale": False}
     unit = f" {scale.unit}" if scale.unit else ""
-    hover = f"%{{z:.3~g}}{unit}<extra></extra>"
-    figure.add_trace(go.Heatmap(z=coarse(values, valid), hovertemplate=hover, **shared), row=1, col=1)
-    steps = np.geomspace(scale.low, scale.high, 129) if scale.log else np.linspace(scale.low, scale.high, 129)
-    figure.add_trace(go.Heatmap(x=steps, y=[0], z=steps[None], hovertemplate=hover, **shared), row=2, col=1)
-    return _bar_axis(figure, scale.ticks(), scale.unit, "log" if scale.log else "linear")
+    look = {"colorscale": scale.colours(), "zmin": scale.low, "zmax": scale.high, "showscale": False}
+    look["hovertemplate"] = f"%{{z:.3~g}}{unit}<extra></extra>"
+    steps = (np.geomspace if scale.log else np.linspace)(scale.low, scale.high, 129)
+    axis = _bar_axis(scale.ticks(), scale.unit, "log" if scale.log else "linear")
+    return _picture(coarse(values, valid), steps, look, axis, height)
 
 
 def error_figure(
@@ -63,7 +60,7 @@ def error_figure(
     predicted: np.ndarray,
     valid: np.ndarray,
     limit: float | None = None,
-    height: int = 226,
+    height: int = HEIGHT,
     unit: str = "m",
 ) -> go.Figure:
     """Reconstructed minus true `(H, W)`: blue where it is too near, orange where too far, grey where nothing is known.
@@ -72,13 +69,10 @@ def error_figure(
     """
     error = np.where(valid, predicted - true, 0.0)
     limit = limit or error_limit(error, valid)
-    figure = _frame(error.shape, height)
-    shared = {"colorscale": SHORT_TO_LONG, "zmin": -limit, "zmax": limit, "showscale": False}
-    hover = f"%{{z:+.3~g}} {unit}<extra></extra>"
-    figure.add_trace(go.Heatmap(z=coarse(error, valid), hovertemplate=hover, **shared), row=1, col=1)
-    steps = np.linspace(-limit, limit, 129)
-    figure.add_trace(go.Heatmap(x=steps, y=[0], z=steps[None], hovertemplate=hover, **shared), row=2, col=1)
-    return _bar_axis(figure, [-limit, -limit / 2, 0, limit / 2, limit], unit, "linear", signed=True)
+    look = {"colorscale": SHORT_TO_LONG, "zmin": -limit, "zmax": limit, "showscale": False}
+    look["hovertemplate"] = f"%{{z:+.3~g}} {unit}<extra></extra>"
+    axis = _bar_axis([-limit, -limit / 2, 0, limit / 2, limit], unit, "linear", signed=True)
+    return _picture(coarse(error, valid), np.linspace(-limit, limit, 129), look, axis, height)
 
 
 def error_limit(error: np.ndarray, valid: np.ndarray) -> float:
@@ -99,46 +93,37 @@ def coarse(values: np.ndarray, valid: np.ndarray, cells_wide: int = CELLS_WIDE) 
     return np.round(picked, 3).astype(np.float32)
 
 
-def coarse_shape(shape: tuple[int, int], cells_wide: int = CELLS_WIDE) -> tuple[int, int]:
-    """The shape of `coarse(...)` for a map of `shape` (H, W)."""
-    step = _step(shape[1], cells_wide)
-    return tuple(len(range(step // 2, size, step)) for size in shape)
-
-
 def _step(wide: int, cells_wide: int) -> int:
     return max(1, -(-wide // cells_wide))
 
 
-def _frame(shape: tuple[int, int], height: int) -> go.Figure:
-    """An empty picture of the proportions of `shape` (H, W), with a thin bar beneath it."""
-    figure = make_subplots(rows=2, cols=1, row_heights=[0.955, 0.045], vertical_spacing=0.035)
-    style(figure, height=height, legend=False)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 20}, dragmode="pan")
-    tall, wide = coarse_shape(shape)
-    ground = {"x0": -0.5, "x1": wide - 0.5, "y0": -0.5, "y1": tall - 0.5, "layer": "below"}
-    figure.add_shape(type="rect", fillcolor=NEUTRAL, line={"width": 0}, row=1, col=1, **ground)
-    figure.update_xaxes(visible=False, range=[-0.5, wide - 0.5], constrain="domain", row=1, col=1)
-    figure.update_yaxes(visible=False, range=[tall - 0.5, -0.5], scaleanchor="x", constrain="domain", row=1, col=1)
-    figure.update_yaxes(constraintoward="top", row=1, col=1)
-    figure.update_yaxes(visible=False, fixedrange=True, range=[-0.5, 0.5], row=2, col=1)
-    return figure
+def _picture(cells: np.ndarray, bar: np.ndarray, look: dict, bar_axis: dict, height: int) -> go.Figure:
+    """Cells `(H, W)` in their own proportions over a thin bar of values `(V,)`.
+
+    Made from one dictionary, which takes a tenth of the time of many updates.
+    """
+    tall, wide = cells.shape
+    ground = {"type": "rect", "x0": -0.5, "x1": wide - 0.5, "y0": -0.5, "y1": tall - 0.5, "layer": "below"}
+    still = {"visible": False, "zeroline": False, "showgrid": False}
+    layout = base_layout(height) | {
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 20},
+        "dragmode": "pan",
+        "shapes": [ground | {"fillcolor": NEUTRAL, "line": {"width": 0}}],
+        "xaxis": still | {"range": [-0.5, wide - 0.5], "constrain": "domain", "anchor": "y"},
+        "yaxis": still
+        | {"range": [tall - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain", "constraintoward": "top"}
+        | {"domain": [0.08, 1.0], "anchor": "x"},
+        "xaxis2": bar_axis | {"anchor": "y2"},
+        "yaxis2": still | {"domain": [0.0, 0.043], "range": [-0.5, 0.5], "fixedrange": True, "anchor": "x2"},
+    }
+    picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
+    below = {"type": "heatmap", "x": bar, "y": [0], "z": bar[None], "xaxis": "x2", "yaxis": "y2"} | look
+    return go.Figure({"data": [picture, below], "layout": layout})
 
 
-def _bar_axis(figure: go.Figure, ticks: list[float], unit: str, kind: str, signed: bool = False) -> go.Figure:
+def _bar_axis(ticks: list[float], unit: str, kind: str, signed: bool = False) -> dict:
     words = [f"{tick:+g}" if signed and tick else f"{tick:g}" for tick in ticks]
     if words and unit:
         words[-1] += f" {unit}"
-    figure.update_xaxes(
-        type=kind,
-        tickvals=ticks,
-        ticktext=words,
-        ticks="",
-        showgrid=False,
-        fixedrange=True,
-        automargin=False,
-        tickfont={"size": 11},
-        tickangle=0,
-        row=2,
-        col=1,
-    )
-    return figure
+    ticked = {"tickvals": ticks, "ticktext": words, "ticks": "", "tickfont": {"size": 11}, "tickangle": 0}
+    return ticked | {"type": kind, "showgrid": False, "zeroline": False, "fixedrange": True}

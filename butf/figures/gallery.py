@@ -9,7 +9,9 @@ from html import escape
 from PIL import Image
 
 from butf.dataset.depth_metrics import DepthErrors
-from butf.figures.theme import model_colour
+from butf.figures.theme import model_colour, model_symbol
+
+MARKS = {"x": "✖", "circle": "●", "square": "■", "diamond": "◆"}
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,14 @@ def scores_html(errors: DepthErrors) -> str:
         ("RMSE", f"{errors.rmse_m:.1f} m", "root of the mean squared error"),
         ("δ < 1.25", f"{errors.delta1:.0%}", "share of pixels that are off by less than a factor of 1.25"),
     )
-    rows = "".join(
-        f'<div title="{escape(why)}"><dt>{escape(name)}</dt><dd>{value}</dd></div>' for name, value, why in items
-    )
-    return f'<dl class="scores">{rows}</dl>'
+    words = (f'<span title="{escape(why)}">{escape(name)} <b>{value}</b></span>' for name, value, why in items)
+    return f'<p class="scores">{"".join(words)}</p>'
+
+
+def model_html(name: str) -> str:
+    """A model's name after its mark in its colour."""
+    mark = MARKS.get(model_symbol(name), "▲")
+    return f'<i style="color: {model_colour(name)}" aria-hidden="true">{mark}</i> {escape(name)}'
 
 
 def _column(column: Column) -> str:
@@ -85,7 +91,7 @@ def _column(column: Column) -> str:
     cards = "".join(_card(card, column.model) for card in column.cards)
     return (
         f'<section class="answer" style="--model: {model_colour(column.model)}" aria-label="Candidates of {name}">'
-        f'<h3>{name}</h3><p class="note">{escape(column.note)}</p>'
+        f'<h3>{model_html(column.model)}</h3><p class="note">{escape(column.note)}</p>'
         f'<ol class="cards">{cards}</ol></section>'
     )
 

@@ -1,12 +1,15 @@
 """Where the query is and where each model believes it to be, on a map (WGS84) that needs no network."""
 
+import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 import folium
 import numpy as np
-from branca.element import Element
+from branca.element import Element, MacroElement
+from jinja2 import Template
 
 from butf.dataset.areas import Areas
 from butf.figures.marks import Mark
@@ -24,6 +27,37 @@ class LocalMap(folium.Map):
     default_css = (("leaflet_css", "/app/static/leaflet/leaflet.css"),)
 
 
+class Ground(MacroElement):
+    """Streets and buildings as two shapes in one element; folium's own element for each would take a second to make."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}L.geoJson({{ this.shapes }}, {style: (shape) => shape.properties,"
+        " interactive: false}).addTo({{ this._parent.get_name() }});{% endmacro %}"
+    )
+
+    def __init__(self, shapes: str) -> None:
+        super().__init__()
+        self._name = "Ground"
+        self.shapes = shapes
+
+
+class Spots(MacroElement):
+    """Marks with a picture and a tooltip each, at `at` (latitude, longitude) moved by `anchor` pixels."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}for (const spot of {{ this.spots }}) L.marker(spot.at, {zIndexOffset: spot.z,"
+        " icon: L.divIcon({html: spot.html, className: 'mark', iconSize: [spot.size, spot.size],"
+        " iconAnchor: spot.anchor})"
+        "}).bindTooltip(spot.text).addTo({{ this._parent.get_name() }});{% endmacro %}"
+    )
+
+    def __init__(self, spots: list[dict]) -> None:
+        super().__init__()
+        self._name = "Spots"
+        # "</" would end the script that this becomes a part of.
+        self.spots = json.dumps(spots).replace("</", "<\\/")
+
+
 def base_map(
     areas: Areas | None, centre: tuple[float, float], zoom: float, dark: bool, tiles: bool = False
 ) -> LocalMap:
@@ -32,7 +66,6 @@ def base_map(
     Build it anew for each drawing, since what is added to it stays; as long as the arguments are the same the page
     keeps the map mounted, with the user's zoom.
     """
-    colours = palette(dark)
     view = LocalMap(
         location=centre,
         zoom_start=zoom,
@@ -44,9 +77,9 @@ def base_map(
         attribution_control=tiles,
         zoom_snap=0.25,
     )
-    view.get_root().header.add_child(Element(f"<style>{_map_css(colours)}</style>"))
+    view.get_root().header.add_child(Element(f"<style>{_map_css(palette(dark))}</style>"))
     if areas is not None and not tiles:
-        _draw_ground(view, areas, colours)
+        view.add_child(Ground(_ground_shapes(areas, dark)))
     return view
 
 
@@ -59,16 +92,14 @@ def answer_layer(
     """
     colours = palette(dark)
     layer = folium.FeatureGroup(name="answer")
+    models = list(dict.fromkeys(mark.model for mark in marks))
+    spots = [_spot(mark, _shift(models.index(mark.model), len(models)), colours) for mark in marks]
     if query is not None:
         circle = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
         folium.Circle(query, radius=radius_m, interactive=False, **circle).add_to(layer)
-    models = list(dict.fromkeys(mark.model for mark in marks))
-    for mark in sorted(marks, key=lambda mark: -mark.rank):
-        shift = _shift(models.index(mark.model), len(models))
-        folium.Marker((mark.y, mark.x), icon=_icon(mark, shift, colours), tooltip=_tooltip(mark)).add_to(layer)
-    if query is not None:
-        spot = folium.DivIcon(icon_size=(44, 44), icon_anchor=(22, 22), html=_query_svg(colours), class_name="query")
-        folium.Marker(query, icon=spot, tooltip="the query", z_index_offset=-1000).add_to(layer)
+        ring = {"at": query, "anchor": [22, 22], "size": 44, "z": -1000, "text": "the query"}
+        spots.append(ring | {"html": _query_svg(colours)})
+    layer.add_child(Spots(spots))
     return layer
 
 
@@ -87,26 +118,31 @@ def fit(points: np.ndarray, width: int, height: int, radius_m: float = 0.0) -> t
     return (float(centre[0]), float(centre[1])), max(1.0, min(float(MAX_ZOOM), math.floor(4 * min(zooms)) / 4))
 
 
-def _draw_ground(view: LocalMap, areas: Areas, colours: Palette) -> None:
-    """All streets as one shape and all buildings as another: thousands of single ones would be slow to draw."""
-    shapes = {
-        "MultiLineString": ([line.tolist() for line in areas.streets], {"color": colours.street, "weight": 7}),
-        "MultiPolygon": (
+@lru_cache(maxsize=16)
+def _ground_shapes(areas: Areas, dark: bool) -> str:
+    """GeoJSON whose properties are Leaflet's path options."""
+    colours = palette(dark)
+    looks = (
+        ("MultiLineString", [line.tolist() for line in areas.streets], {"color": colours.street, "weight": 7}),
+        (
+            "MultiPolygon",
             [[ring.tolist() for ring in polygon] for polygon in areas.buildings],
-            {"color": colours.building, "weight": 1, "fillColor": colours.building, "fillOpacity": 1.0},
+            {"color": colours.building, "weight": 1, "fillColor": colours.building, "fillOpacity": 1},
         ),
-    }
-    for form, (coordinates, look) in shapes.items():
-        if coordinates:
-            feature = {"type": "Feature", "properties": {}, "geometry": {"type": form, "coordinates": coordinates}}
-            folium.GeoJson(feature, style_function=lambda _, look=look: look, interactive=False).add_to(view)
+    )
+    features = [
+        {"type": "Feature", "properties": look, "geometry": {"type": form, "coordinates": coordinates}}
+        for form, coordinates, look in looks
+        if coordinates
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
 
 
 def _map_css(colours: Palette) -> str:
     ground = f"background: {colours.background}; color: {colours.text};"
     return (
         f".leaflet-container {{ background: {colours.background}; font-family: {FONT}; }}"
-        ".leaflet-tooltip { font-size: 13px; } .mark, .query { background: none; border: none; }"
+        ".leaflet-tooltip { font-size: 13px; } .mark { background: none; border: none; }"
         f".leaflet-control-scale-line {{ {ground} border-color: {colours.muted}; text-shadow: none; font-size: 11px; }}"
         ".leaflet-control-scale-line:not(:first-child) { display: none; }"
         f".leaflet-bar a, .leaflet-bar a:hover {{ {ground} border-color: {colours.building}; }}"
@@ -130,18 +166,19 @@ SHAPES = {
 }
 
 
-def _icon(mark: Mark, shift: tuple[float, float], colours: Palette) -> folium.DivIcon:
+def _spot(mark: Mark, shift: tuple[float, float], colours: Palette) -> dict:
     colour, wrong = model_colour(mark.model), mark.correct is False
     fill, line, ink = (colours.background, colour, colour) if wrong else (colour, colours.background, "#ffffff")
-    shape = SHAPES.get(model_symbol(mark.model), SHAPES["circle"])
     look = f'fill="{fill}" stroke="{line}" stroke-width="2"'
+    shape = SHAPES.get(model_symbol(mark.model), SHAPES["circle"]).format(look=look)
     svg = (
         '<svg class="mark-svg" width="24" height="24" viewBox="0 0 24 24" role="img"'
-        f' aria-label="{escape(mark.text)}">{shape.format(look=look)}'
+        f' aria-label="{escape(mark.text)}">{shape}'
         f'<text x="12" y="15.6" text-anchor="middle" fill="{ink}">{mark.rank}</text></svg>'
     )
-    anchor = (round(12 - shift[0]), round(12 - shift[1]))
-    return folium.DivIcon(icon_size=(24, 24), icon_anchor=anchor, html=svg, class_name="mark")
+    anchor = [round(12 - shift[0]), round(12 - shift[1])]
+    text = escape(f"{mark.text} ({mark.frame})")
+    return {"at": [mark.y, mark.x], "anchor": anchor, "size": 24, "z": -mark.rank, "html": svg, "text": text}
 
 
 def _query_svg(colours: Palette) -> str:
@@ -152,7 +189,3 @@ def _query_svg(colours: Palette) -> str:
         f'<circle cx="22" cy="22" r="17" fill="none" {pen}/><path d="M22 1v8 M22 35v8 M1 22h8 M35 22h8" {pen}/>'
         f'<circle cx="22" cy="22" r="2.5" fill="{colours.query}"/></svg>'
     )
-
-
-def _tooltip(mark: Mark) -> str:
-    return f"{escape(mark.text)} ({escape(mark.frame)})"

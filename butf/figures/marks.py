@@ -1,6 +1,6 @@
 """A candidate to draw on a map or a plan, and the plan in local metres for data sets without latitude and longitude."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from butf.figures.gallery import metres_text
 from butf.figures.theme import model_colour, model_symbol, style
 
 NEUTRAL = "#808a94"
+MANY = 5000
 
 
 @dataclass(frozen=True)
@@ -36,42 +37,47 @@ def plan_figure(
 ) -> go.Figure:
     """Query, radius and candidates in metres; the database `(D, 2)` as small grey points. Wrong ones are hollow."""
     figure = go.Figure(_points(database))
-    figure.add_traces([_candidates(model, marks) for model in dict.fromkeys(mark.model for mark in marks)])
+    figure.add_traces(list(_candidates(marks)))
     if query is not None:
         x, y = query
         ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
         figure.add_shape(type="circle", line={"dash": "dash", "width": 1.5, "color": NEUTRAL}, **ends)
         figure.add_trace(_query(x, y))
-    style(figure, height=height)
+    style(figure, height=height, legend=False)
     figure.update_xaxes(title="easting, m", constrain="domain")
     figure.update_yaxes(title="northing, m", scaleanchor="x")
     return figure
 
 
-def _points(database: np.ndarray) -> go.Scattergl:
+def _points(database: np.ndarray) -> go.Scatter | go.Scattergl:
     look = {"size": 4, "color": NEUTRAL, "opacity": 0.6}
-    return go.Scattergl(
-        x=database[:, 0], y=database[:, 1], mode="markers", name="database", hoverinfo="skip", marker=look
-    )
+    # Drawing on the graphics card pays for many points only, and fewer browsers have it.
+    kind = go.Scattergl if len(database) > MANY else go.Scatter
+    return kind(x=database[:, 0], y=database[:, 1], mode="markers", name="database", hoverinfo="skip", marker=look)
 
 
-def _candidates(model: str, marks: Sequence[Mark]) -> go.Scatter:
-    own = [mark for mark in marks if mark.model == model]
-    symbol = model_symbol(model)
-    shapes = [f"{symbol}-open" if mark.correct is False else symbol for mark in own]
-    return go.Scatter(
-        x=[mark.x for mark in own],
-        y=[mark.y for mark in own],
-        mode="markers+text",
-        name=model,
-        text=[str(mark.rank) for mark in own],
-        textposition="top center",
-        textfont={"size": 11},
-        customdata=[[mark.frame] for mark in own],
-        hovertext=[f"{mark.text} ({mark.frame})" for mark in own],
-        hoverinfo="text",
-        marker={"size": 12, "symbol": shapes, "color": model_colour(model), "line": {"width": 2}},
-    )
+def _candidates(marks: Sequence[Mark]) -> Iterator[go.Scatter]:
+    """One trace a model; later ones are smaller, so that several at one place show as rings."""
+    for number, model in enumerate(dict.fromkeys(mark.model for mark in marks)):
+        own = [mark for mark in marks if mark.model == model]
+        symbol, colour = model_symbol(model), model_colour(model)
+        shapes = [f"{symbol}-open" if mark.correct is False else symbol for mark in own]
+        look = {
+            "size": max(7, 16 - 4 * number),
+            "symbol": shapes,
+            "color": colour,
+            "line": {"width": 2, "color": colour},
+        }
+        yield go.Scatter(
+            x=[mark.x for mark in own],
+            y=[mark.y for mark in own],
+            mode="markers",
+            name=model,
+            customdata=[[mark.frame] for mark in own],
+            hovertext=[f"{mark.text} ({mark.frame})" for mark in own],
+            hoverinfo="text",
+            marker=look,
+        )
 
 
 def _query(x: float, y: float) -> go.Scatter:

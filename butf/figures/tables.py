@@ -3,17 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from butf.figures.gallery import heading_html
+from butf.figures.gallery import heading_html, model_html
 from butf.figures.recall import Gain
-from butf.figures.theme import model_colour, model_symbol
-
-MARKS = {"x": "✖", "circle": "●", "square": "■", "diamond": "◆"}
-
-
-def model_html(name: str) -> str:
-    """A model's name after its mark in its colour."""
-    mark = MARKS.get(model_symbol(name), "▲")
-    return f'<i style="color: {model_colour(name)}" aria-hidden="true">{mark}</i> {escape(name)}'
 
 
 def legend_html(models: Sequence[str]) -> str:

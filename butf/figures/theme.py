@@ -37,6 +37,7 @@ RUN_SHADES = {
     "hallucination": ("#c4701c", "#a8850f", "#b87f45"),
     "bu-tf": ("#a845b8", "#c4436a", "#96508a"),
 }
+GRID = "rgba(128, 138, 148, 0.22)"
 RIGHT, WRONG = "#1a8754", "#cc4b37"
 
 
@@ -92,23 +93,27 @@ def translucent(colour: str, alpha: float) -> str:
     return f"rgba({red}, {green}, {blue}, {alpha:g})"
 
 
-def style(figure: go.Figure, height: int | None = None, legend: bool = True) -> go.Figure:
-    """Give a figure the house's look in place, and return it: see-through ground, thin grid, legend above.
+def base_layout(height: int | None = None, legend: bool = False) -> dict:
+    """The layout that all figures begin with: see-through ground, own font, legend above.
 
     Text colours are left to the page, which knows whether it is light or dark.
     """
-    grid = "rgba(128, 138, 148, 0.22)"
-    figure.update_layout(
-        height=height,
-        font={"family": FONT, "size": 13},
-        paper_bgcolor="rgba(0, 0, 0, 0)",
-        plot_bgcolor="rgba(0, 0, 0, 0)",
-        margin={"l": 8, "r": 8, "t": 36 if legend else 28, "b": 8},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "title": None},
-        hoverlabel={"font": {"family": FONT, "size": 13}},
-        hovermode="closest",
-    )
-    figure.update_xaxes(gridcolor=grid, zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor=grid, zeroline=False, automargin=True)
+    return {
+        "height": height,
+        "font": {"family": FONT, "size": 13},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "margin": {"l": 8, "r": 8, "t": 36 if legend else 28, "b": 8},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "title": None},
+        "hoverlabel": {"font": {"family": FONT, "size": 13}},
+        "hovermode": "closest",
+    }
+
+
+def style(figure: go.Figure, height: int | None = None, legend: bool = True) -> go.Figure:
+    """Give a figure the house's look in place, thin grid included, and return it."""
+    figure.update_layout(base_layout(height, legend))
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
     return figure
