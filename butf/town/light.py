@@ -113,12 +113,12 @@ class Lighting:
         energy = np.zeros_like(surface.point)
         best = np.zeros(len(energy), np.float32)
         which = np.zeros(len(energy), np.int32)
+        x, y = np.ascontiguousarray(surface.point[:, 0]), np.ascontiguousarray(surface.point[:, 1])
         away = self._lamps[:, :2] - eye[:2]
         near = np.flatnonzero((np.hypot(*away.T) < 75) & (away @ forward[:2] > -LAMP_REACH))
         for k in near:
             lamp = self._lamps[k]
-            flat = surface.point[:, :2] - lamp[:2]
-            rows = np.flatnonzero(np.einsum("ij,ij->i", flat, flat) < LAMP_REACH**2)
+            rows = np.flatnonzero((x - lamp[0]) ** 2 + (y - lamp[1]) ** 2 < LAMP_REACH**2)
             if not len(rows):
                 continue
             towards = lamp[:3] - surface.point[rows]

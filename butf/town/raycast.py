@@ -98,12 +98,13 @@ class Scene:
 
     def _towards_traffic(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """Rays that pass within 6.5 m of a vehicle's middle, seen from above."""
-        length = np.hypot(directions[:, 0], directions[:, 1]) + 1e-6
+        east, north = np.ascontiguousarray(directions[:, 0]), np.ascontiguousarray(directions[:, 1])
+        x0, y0 = np.ascontiguousarray(origins[:, 0]), np.ascontiguousarray(origins[:, 1])
+        reach = np.float32(6.5) * np.sqrt(east * east + north * north)
         near = np.zeros(len(origins), bool)
         for x, y in self._middles:
-            dx, dy = x - origins[:, 0], y - origins[:, 1]
-            across = np.abs(dx * directions[:, 1] - dy * directions[:, 0])
-            near |= (across < 6.5 * length) & (dx * directions[:, 0] + dy * directions[:, 1] > -6.5)
+            dx, dy = x - x0, y - y0
+            near |= (np.abs(dx * north - dy * east) < reach) & (dx * east + dy * north > -6.5)
         return near
 
 

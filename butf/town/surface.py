@@ -112,5 +112,5 @@ class Surfaces:
         level = normal[:, 2] > 0.8
         albedo = albedo * np.where(level, 1 - 0.5 * wet, 1 - 0.2 * wet)[:, None].astype(np.float32)
         nir = nir * np.where(level, 1 - 0.55 * wet, 1 - 0.15 * wet)
-        puddle = np.clip(0.03 + 0.55 * (1 - facing) ** 4 + np.clip(patches, 0, 1) * 0.12, 0, 0.6) * wet
+        puddle = np.clip(0.03 + 0.42 * (1 - facing) ** 5 + np.clip(patches, 0, 1) * 0.10, 0, 0.5) * wet
         return albedo, nir, np.where(level & (point[:, 2] < 0.5), puddle, gloss).astype(np.float32)

@@ -26,12 +26,12 @@ class Traffic:
     def __init__(self, config: TownConfig, plan: Plan, condition: Condition, poses: Poses, fleet: Fleet):
         self._config, self._plan, self._poses, self._fleet = config, plan, poses, fleet
         rng = stream(config, "traffic", plan.split, condition.name)
-        length = poses.along[-1] + 400
+        length = 2 * poses.along[-1] + 400
         self._lanes = {
-            -LANE / 2: self._flow(rng, length * 2.2, config.traffic),
+            -LANE / 2: self._flow(rng, length, config.traffic),
             LANE / 2: self._flow(rng, length, config.traffic),
         }
-        self._sway = rng.uniform(0, 2 * np.pi, 3)
+        self._sway = rng.uniform(0, 2 * np.pi)
 
     @staticmethod
     def _flow(rng: np.random.Generator, length: float, density: float) -> list[tuple[float, str, int]]:
@@ -40,7 +40,7 @@ class Traffic:
         while density > 0 and s < length:
             name = str(rng.choice(_KINDS, p=_SHARES))
             vehicles.append((s, name, int(rng.integers(len(COLOURS)))))
-            s += SHAPES[name].length + rng.gamma(2.0, 7.0 / density) + 6.0
+            s += SHAPES[name].length + rng.gamma(2.0, 3.5 / density) + 4.0
         return vehicles
 
     def at(self, index: int) -> tuple[Mesh, np.ndarray]:
@@ -49,13 +49,12 @@ class Traffic:
         placed, middles = [], []
         for lane, vehicles in self._lanes.items():
             oncoming = lane < 0
-            # Time stands still between frames of one place: the flow is a function of the way driven.
-            shift = here if oncoming else 14.0 * np.sin(here / 60.0 + self._sway[0])
+            passed = 2 * here if oncoming else 0.35 * here + 14.0 * np.sin(here / 60.0 + self._sway) + 30.0
             for s, name, colour in vehicles:
-                ahead = s - 2 * shift if oncoming else s - here * 0.35 + shift
-                ahead = ahead % 1200.0 if oncoming else ahead - 30.0
-                if self._clear(ahead, lane, side, SHAPES[name].length):
-                    point, heading = self._plan.at(np.array([min(here + ahead, self._plan.along[-1])]))
+                ahead = s - passed
+                on_route = here + ahead < self._plan.along[-1] - 2
+                if on_route and self._clear(ahead, lane, side, SHAPES[name].length):
+                    point, heading = self._plan.at(np.array([here + ahead]))
                     x, y = point[0] + lane * np.array([np.sin(heading[0]), -np.cos(heading[0])])
                     turn = heading[0] + (np.pi if oncoming else 0.0)
                     placed.append(self._fleet.place(name, colour, x, y, turn))
