@@ -30,9 +30,9 @@ class TownConfig:
     val_kept: int = 0
     test_queries_kept: int = 0  # the test reference is always whole
     # difficulty: the town
-    facade_pool: int = 12  # distinct facades a district draws from
-    block_types: int = 4  # block templates a district repeats
-    landmarks: float = 0.05  # share of lots with a facade found nowhere else in the district
+    facade_pool: int = 8  # distinct facades a district draws from
+    block_types: int = 2  # block templates a district repeats
+    landmarks: float = 0.02  # share of lots with a facade found nowhere else in the district
     block_m: float = 96.0  # mean distance between junctions
     jitter_m: float = 8.0  # how far a junction may lie from its grid point, on each axis
     trees: float = 0.5  # share of street tree places that carry a tree
