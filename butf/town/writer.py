@@ -80,7 +80,7 @@ def write_town(
         with Progress(count, enabled=progress) as bar:
             for finished in _results(tasks, workers or _cores()):
                 bar.advance(finished)
-        write_tables(out, config, chosen)
+        write_tables(out, config, _rendered(out, config))
     return out
 
 
@@ -125,6 +125,13 @@ def _claim(out: Path, config: TownConfig, samples: int) -> None:
     if note.exists() and note.read_text(encoding="utf-8") != text:
         raise BadInput(f"{out} holds a town of other settings; give another folder or remove it")
     note.write_text(text, encoding="utf-8")
+
+
+def _rendered(out: Path, config: TownConfig) -> dict[tuple[str, str], list[int]]:
+    """Places whose frames lie in `out`, by split and condition: those of earlier calls count too."""
+    every = {(split, condition): places(config, split, condition) for split in SPLITS for condition in CONDITIONS}
+    found = {key: [place for place in kept if _complete(out, *key, place)] for key, kept in every.items()}
+    return {key: kept for key, kept in found.items() if kept}
 
 
 def _complete(out: Path, split: str, condition: str, place: int) -> bool:
