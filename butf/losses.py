@@ -27,8 +27,15 @@ def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
     return error.sum() / valid.sum().clamp(min=1)
 
 
-def bottom_up_loss(main: Tensor, side: Tensor, full: Tensor, transfer: Tensor,
-                   sigma_side: float = 1.0, sigma_full: float = 1.0, sigma_transfer: float = 1.0) -> Tensor:
+def bottom_up_loss(
+    main: Tensor,
+    side: Tensor,
+    full: Tensor,
+    transfer: Tensor,
+    sigma_side: float = 1.0,
+    sigma_full: float = 1.0,
+    sigma_transfer: float = 1.0,
+) -> Tensor:
     """Slide equation 3: the triplet losses of the main, side and full descriptors and the transfer loss, weighted."""
     return main + sigma_side * side + sigma_full * full + sigma_transfer * transfer
 
@@ -68,8 +75,9 @@ def hardest_triplets(descriptors: Tensor, positives: Tensor, negatives: Tensor) 
     return usable, positive[usable], negative[usable]
 
 
-def batch_hard_loss(descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float,
-                    squared: bool = False) -> Tensor:
+def batch_hard_loss(
+    descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float, squared: bool = False
+) -> Tensor:
     """Equation 1 over the hardest triplets of a batch `(B, D)`; zero when the batch has none."""
     anchor, positive, negative = hardest_triplets(descriptors, positives, negatives)
     if len(anchor) == 0:

@@ -86,8 +86,18 @@ def test_hard_batches_pair_a_place_with_its_look_alike(tiny_frames: Frames) -> N
     assert sorted(anchors.tolist()) == sorted([rows[0], rows[5]] * 2)
 
 
-@pytest.mark.parametrize("values", [{"method": "netvlad"}, {"steps": 0}, {"learning_rate": float("nan")},
-                                    {"hard_share": 1.5}, {"positive_share": 3.0}, {"places": True}, {"colour": 3}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "netvlad"},
+        {"steps": 0},
+        {"learning_rate": float("nan")},
+        {"hard_share": 1.5},
+        {"positive_share": 3.0},
+        {"places": True},
+        {"colour": 3},
+    ],
+)
 def test_wrong_configurations_name_the_field(values: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=next(iter(values)) + "|negative_share"):
         TrainConfig.from_dict(values)

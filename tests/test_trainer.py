@@ -28,8 +28,19 @@ def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def new_run(dataset: Path, name: str, **values: object) -> Run:
-    config = TrainConfig(**{"data": str(dataset), "steps": 4, "places": 3, "views": 2, "image_area": 64 * 96,
-                            "validate_every": 3, "checkpoint_every": 2, "refresh_every": 2} | values)
+    config = TrainConfig(
+        **{
+            "data": str(dataset),
+            "steps": 4,
+            "places": 3,
+            "views": 2,
+            "image_area": 64 * 96,
+            "validate_every": 3,
+            "checkpoint_every": 2,
+            "refresh_every": 2,
+        }
+        | values
+    )
     return Run.create(name, config.as_dict(), ["butf", "train"])
 
 
@@ -96,13 +107,16 @@ def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> N
     assert {record["phase"] for record in run.metrics()} == {"transfer"} and run.metrics()[-1]["steps"] == 4
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"method": "image-only", "start_from": "off-the-shelf"}, "image-only has one"),
-    ({"method": "bu-tf", "start_from": "off-the-shelf"}, "start_from needs image-only on efficientnet-lite0"),
-    ({"method": "bu-tf", "modality": "reflectance"}, "has no reflectance for frame"),
-    ({"places": 500}, "expected at least 500"),
-    ({"data": "/nowhere"}, "/nowhere is not a data set"),
-])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"method": "image-only", "start_from": "off-the-shelf"}, "image-only has one"),
+        ({"method": "bu-tf", "start_from": "off-the-shelf"}, "start_from needs image-only on efficientnet-lite0"),
+        ({"method": "bu-tf", "modality": "reflectance"}, "has no reflectance for frame"),
+        ({"places": 500}, "expected at least 500"),
+        ({"data": "/nowhere"}, "/nowhere is not a data set"),
+    ],
+)
 def test_what_cannot_be_trained_says_why(tiny_dataset: Path, values: dict[str, object], message: str) -> None:
     run = new_run(tiny_dataset, "wrong", **values)
     with pytest.raises(BadInput, match=message):
@@ -137,11 +151,21 @@ def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
     rng = torch.Generator().manual_seed(0)
     label = torch.tensor([0, 0, 1, 1])
     same = label[:, None] == label[None]
-    batch = Batch(torch.rand(4, 3, 64, 64, generator=rng), torch.rand(4, 1, 16, 16, generator=rng),
-                  torch.ones(4, 1, 16, 16, dtype=torch.bool), same & ~torch.eye(4, dtype=torch.bool), ~same)
+    batch = Batch(
+        torch.rand(4, 3, 64, 64, generator=rng),
+        torch.rand(4, 1, 16, 16, generator=rng),
+        torch.ones(4, 1, 16, 16, dtype=torch.bool),
+        same & ~torch.eye(4, dtype=torch.bool),
+        ~same,
+    )
     terms = {name: value.item() for name, value in recipe.losses("transfer", batch).items()}
-    expected = (terms["main"] + 2.0 * terms["side"] + 0.5 * terms["full"] + 7.0 * terms["transfer"]
-                + max(terms["full"] - terms["main"] + 0.1, 0.0))
+    expected = (
+        terms["main"]
+        + 2.0 * terms["side"]
+        + 0.5 * terms["full"]
+        + 7.0 * terms["transfer"]
+        + max(terms["full"] - terms["main"] + 0.1, 0.0)
+    )
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from butf.device import choose_device
 from butf.errors import BadInput
 from butf.files import write_atomic
 
@@ -69,16 +70,6 @@ def open_model(name: str, device: str) -> Model:
     from butf.networks import zoo
 
     return zoo.load(name, choose_device(device))
-
-
-def choose_device(wish: str) -> str:
-    """`cpu` or `cuda`; auto takes the GPU where there is one."""
-    import torch
-
-    has_gpu = torch.cuda.is_available()
-    if wish == "cuda" and not has_gpu:
-        raise BadInput("--device cuda asks for a GPU and torch finds none; use --device cpu")
-    return "cuda" if has_gpu and wish != "cpu" else "cpu"
 
 
 def at_least_one(text: str) -> int:

@@ -56,8 +56,10 @@ class Card:
         known = {item.name for item in fields(cls)}
         try:
             encoding = values.get("encoding")
-            card = cls(**{key: value for key, value in values.items() if key in known} | {
-                "encoding": Encoding(**encoding) if encoding else None, "seen": tuple(values.get("seen", ()))})
+            card = cls(
+                **{key: value for key, value in values.items() if key in known}
+                | {"encoding": Encoding(**encoding) if encoding else None, "seen": tuple(values.get("seen", ()))}
+            )
         except TypeError as error:
             raise BadInput(f"{source} is no model card of ours ({error}); choose a model that BU-TF trained") from error
         if card.method not in METHODS or card.trunk not in TRUNKS:

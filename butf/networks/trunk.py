@@ -76,8 +76,13 @@ class AlexNet(Trunk):
         file = alexnet_file()
         if pretrained and file is not None:
             weights = torch.load(file, map_location="cpu", weights_only=True)
-            layers.load_state_dict({name.removeprefix("features."): value for name, value in weights.items()
-                                    if name.startswith("features.")})
+            layers.load_state_dict(
+                {
+                    name.removeprefix("features."): value
+                    for name, value in weights.items()
+                    if name.startswith("features.")
+                }
+            )
         self.conv1, self.conv2, self.conv3 = layers[0:2], layers[2:5], layers[5:11]
 
     def forward(self, images: Tensor) -> list[Tensor]:

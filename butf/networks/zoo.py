@@ -52,8 +52,9 @@ class Model:
         small = image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
 
-    def describe(self, images: Iterable[Image.Image], batch: int = 16,
-                 progress: Callable[[int], None] | None = None) -> np.ndarray:
+    def describe(
+        self, images: Iterable[Image.Image], batch: int = 16, progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
         """Descriptors `(N, D)` float32 of pictures of any size, `batch` of one size at a time.
 
         `progress` is told after each batch how many pictures are done.
@@ -169,9 +170,16 @@ def off_the_shelf_card() -> Card:
 
 def describe_card(name: str, network: Network, method: str, trunk: str, **fields: object) -> Card:
     """The card of a network, its sizes measured."""
-    return Card(name=name, method=method, trunk=trunk, descriptor_dim=network.descriptor_dim,
-                parameters=count_parameters(network), size_ratio=round(size_ratio(network, trunk), 4),
-                training_steps=TRAINING_STEPS[method], **fields)
+    return Card(
+        name=name,
+        method=method,
+        trunk=trunk,
+        descriptor_dim=network.descriptor_dim,
+        parameters=count_parameters(network),
+        size_ratio=round(size_ratio(network, trunk), 4),
+        training_steps=TRAINING_STEPS[method],
+        **fields,
+    )
 
 
 def _ready(name: str, card: Card, network: Network, digest: str, device: str) -> Model:

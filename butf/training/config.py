@@ -52,8 +52,16 @@ class TrainConfig:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
-        for name, low in (("steps", 1), ("places", 2), ("views", 2), ("image_area", 64 * 64), ("seed", 0),
-                          ("refresh_every", 1), ("validate_every", 1), ("checkpoint_every", 1)):
+        for name, low in (
+            ("steps", 1),
+            ("places", 2),
+            ("views", 2),
+            ("image_area", 64 * 64),
+            ("seed", 0),
+            ("refresh_every", 1),
+            ("validate_every", 1),
+            ("checkpoint_every", 1),
+        ):
             check_number(name, getattr(self, name), low, int)
         for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
             check_number(name, getattr(self, name), 1e-9, float)
@@ -62,8 +70,10 @@ class TrainConfig:
         if self.hard_share > 1:
             raise BadInput(f"hard_share is {self.hard_share}; expected a share between 0 and 1")
         if self.negative_share <= self.positive_share:
-            raise BadInput(f"negative_share is {self.negative_share}; expected more than positive_share, "
-                           f"{self.positive_share}, so that no pair is both")
+            raise BadInput(
+                f"negative_share is {self.negative_share}; expected more than positive_share, "
+                f"{self.positive_share}, so that no pair is both"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by field name, as `config.json` holds them."""

@@ -44,8 +44,13 @@ def geometry_of(frames: Frames, config: TrainConfig) -> Geometry:
     """The geometry of all frames, with the thresholds of `config` scaled by the data set's place radius."""
     radius = frames.place.radius_m
     position = frames.position if frames.lat is None else frames.position * [1, 1, 0]
-    return Geometry(position, optical_axes(frames.orientation), radius * config.positive_share, config.positive_deg,
-                    radius * config.negative_share)
+    return Geometry(
+        position,
+        optical_axes(frames.orientation),
+        radius * config.positive_share,
+        config.positive_deg,
+        radius * config.negative_share,
+    )
 
 
 def optical_axes(orientation: np.ndarray | None) -> np.ndarray | None:
@@ -105,5 +110,7 @@ class PlaceBatches:
 
     def pairs(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
         """Who is a positive and who a negative of whom in a batch of B frames: two `(B, B)` bool tensors."""
-        return (torch.from_numpy(self.geometry.positives(batch, batch)),
-                torch.from_numpy(self.geometry.negatives(batch, batch)))
+        return (
+            torch.from_numpy(self.geometry.positives(batch, batch)),
+            torch.from_numpy(self.geometry.negatives(batch, batch)),
+        )

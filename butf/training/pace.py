@@ -14,6 +14,8 @@ class Pace:
     images_per_s: float | None
     left_s: float | None
     """Seconds to the end of training."""
+    spent_s: float | None
+    """Seconds of training so far."""
 
 
 def pace(records: Sequence[Mapping[str, Any]]) -> Pace:
@@ -24,14 +26,14 @@ def pace(records: Sequence[Mapping[str, Any]]) -> Pace:
     """
     logged = [record for record in records if "images_per_s" in record]
     if not logged:
-        return Pace(None, None)
+        return Pace(None, None, None)
     last = logged[-1]
     recent = [record for record in logged[-RECENT:] if record.get("phase") == last.get("phase")]
     rates = sorted(record["images_per_s"] for record in recent)
     first = next((record for record in recent if record["seconds"] <= last["seconds"]), last)
     steps, seconds = last["step"] - first["step"], last["seconds"] - first["seconds"]
     left = (last["steps"] - last["step"]) * seconds / steps if steps > 0 and seconds > 0 else None
-    return Pace(rates[len(rates) // 2], left)
+    return Pace(rates[len(rates) // 2], left, last["seconds"])
 
 
 def duration(seconds: float) -> str:

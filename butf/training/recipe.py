@@ -55,8 +55,9 @@ class Recipe(nn.Module):
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
         """Equation 1 over the batch's hardest triplets."""
-        return batch_hard_loss(descriptors, batch.positives, batch.negatives, self.config.margin,
-                               self.config.squared_distance)
+        return batch_hard_loss(
+            descriptors, batch.positives, batch.negatives, self.config.margin, self.config.squared_distance
+        )
 
     def add_up(self, description: Description, transfer: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Equation 3, and equation 4 where `lambda_div` is set."""
@@ -67,8 +68,9 @@ class Recipe(nn.Module):
             "full": self.triplet(F.normalize(description.descriptor, dim=1), batch),
             "transfer": transfer,
         }
-        loss = bottom_up_loss(**terms, sigma_side=config.sigma_side, sigma_full=config.sigma_full,
-                              sigma_transfer=config.sigma_transfer)
+        loss = bottom_up_loss(
+            **terms, sigma_side=config.sigma_side, sigma_full=config.sigma_full, sigma_transfer=config.sigma_transfer
+        )
         if config.lambda_div is not None:
             terms["div"] = diversification_loss(terms["full"], terms["main"], config.lambda_div)
             loss = loss + terms["div"]

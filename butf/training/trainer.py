@@ -13,6 +13,7 @@ from tqdm import tqdm
 from butf.dataset.frames import Frames, find_datasets
 from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
+from butf.device import choose_device
 from butf.errors import BadInput
 from butf.files import write_atomic
 from butf.networks import zoo
@@ -45,15 +46,6 @@ def train(run: Run) -> None:
         trainer = Trainer(run, config, torch.device(device))
         trainer.fit(stop)
         trainer.finish()
-
-
-def choose_device(name: str) -> str:
-    """The device of that name; `auto` takes a GPU where there is one. BadInput when cuda is asked for in vain."""
-    if name == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadInput("device is 'cuda', but no GPU can be used here; choose 'cpu' or 'auto'")
-    return "cuda:0" if name == "cuda" else name
 
 
 def find_data(name: str) -> Path:
@@ -125,11 +117,22 @@ class Trainer:
         recall = Validation(self.frames, self.size).recall(self.recipe.network)
         network = self.recipe.network.eval()
         card = zoo.describe_card(
-            self.run.name, network, self.config.method, self.config.trunk, image_area=self.config.image_area,
-            encoding=self.encoding if hasattr(network, "decoder") else None, data=self.frames.name,
-            seen=tuple(sorted(set(self.frames.condition[self.batches.indices].tolist()))), val_recall=recall,
-            seed=self.config.seed, config=self.config.as_dict(), command=self.run.command, commit=commit(),
-            versions=versions(), images_seen=self.progress.images, seconds=round(self.progress.seconds, 1),
+            self.run.name,
+            network,
+            self.config.method,
+            self.config.trunk,
+            image_area=self.config.image_area,
+            encoding=self.encoding if hasattr(network, "decoder") else None,
+            data=self.frames.name,
+            seen=tuple(sorted(set(self.frames.condition[self.batches.indices].tolist()))),
+            val_recall=recall,
+            seed=self.config.seed,
+            config=self.config.as_dict(),
+            command=self.run.command,
+            commit=commit(),
+            versions=versions(),
+            images_seen=self.progress.images,
+            seconds=round(self.progress.seconds, 1),
         )
         save_weights(self.run.weights_path, network.state_dict(), {"card": card_text(card)})
         write_atomic(self.run.card_path, card_text(card))
@@ -141,14 +144,18 @@ class Trainer:
         rows = frames.where(split="train")
         rows = rows[np.isin(frames.condition[rows], usable)]
         if len(rows) < config.places:
-            raise BadInput(f"{frames.root} has {len(rows)} frames to train on; expected at least {config.places}, "
-                           "with split train and a condition whose labels may be used")
+            raise BadInput(
+                f"{frames.root} has {len(rows)} frames to train on; expected at least {config.places}, "
+                "with split train and a condition whose labels may be used"
+            )
         picture = frames.image(int(rows[0]))
         self.size = zoo.network_size(*picture.size, config.image_area)
         needs_side = config.method != "image-only"
         if needs_side and frames.modality_path(int(rows[0]), config.modality) is None:
-            raise BadInput(f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
-                           f"{config.method} learns from it, image-only does not need it")
+            raise BadInput(
+                f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
+                f"{config.method} learns from it, image-only does not need it"
+            )
         self.samples = Samples(frames, rows, self.size, self.encoding if needs_side else None)
         self.row_of = {int(frame): row for row, frame in enumerate(rows)}
         self.batches = PlaceBatches(frames, rows, config)
@@ -159,8 +166,10 @@ class Trainer:
             raise BadInput("start_from is for methods of two training steps or more; image-only has one")
         start = zoo.load(name)
         if start.card.method != "image-only" or start.card.trunk != self.config.trunk:
-            raise BadInput(f"{name} is {start.card.method} on {start.card.trunk}; start_from needs image-only on "
-                           f"{self.config.trunk}")
+            raise BadInput(
+                f"{name} is {start.card.method} on {start.card.trunk}; start_from needs image-only on "
+                f"{self.config.trunk}"
+            )
         self.recipe.network.trunk.load_state_dict(start.network.trunk.state_dict())
         self.recipe.network.pool.load_state_dict(start.network.pool.state_dict())
         self.progress.phase = 1
@@ -212,8 +221,9 @@ class Trainer:
     def _batch(self) -> Batch:
         frames = self.batches.draw(self.rng)
         samples = [self.samples[self.row_of[int(frame)]] for frame in frames]
-        images, side, valid = (torch.stack([sample[key] for sample in samples]).to(self.device)
-                               for key in ("image", "side", "valid"))
+        images, side, valid = (
+            torch.stack([sample[key] for sample in samples]).to(self.device) for key in ("image", "side", "valid")
+        )
         images, side, valid = augment(images.float() / 255, side, valid)
         positives, negatives = self.batches.pairs(frames)
         return Batch(images, side, valid, positives.to(self.device), negatives.to(self.device))
@@ -250,9 +260,14 @@ class Trainer:
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
 
     def _log(self, record: dict[str, object]) -> None:
-        place = {"step": self.global_step, "phase": self.phase, "phase_index": self.progress.phase + 1,
-                 "phases": len(self.recipe.phases), "steps": self.total_steps,
-                 "seconds": round(self.progress.seconds, 2)}
+        place = {
+            "step": self.global_step,
+            "phase": self.phase,
+            "phase_index": self.progress.phase + 1,
+            "phases": len(self.recipe.phases),
+            "steps": self.total_steps,
+            "seconds": round(self.progress.seconds, 2),
+        }
         self.run.log_metrics(place | record)
 
     def _say_status(self) -> None:
@@ -260,8 +275,9 @@ class Trainer:
 
     def _save(self) -> None:
         progress = {**vars(self.progress), "look_alikes": self.batches.look_alikes}
-        save_checkpoint(self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress,
-                        random_states(self.rng))
+        save_checkpoint(
+            self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
+        )
         self._say_status()
 
     def _restore(self) -> None:

@@ -45,8 +45,9 @@ class Validation:
 
 
 @torch.inference_mode()
-def describe_samples(network: Network, samples: Samples, rows: np.ndarray | None = None,
-                     part: str = "descriptor") -> np.ndarray:
+def describe_samples(
+    network: Network, samples: Samples, rows: np.ndarray | None = None, part: str = "descriptor"
+) -> np.ndarray:
     """One part of the descriptions `(N, D)` float32 of some samples; the network is left in the mode it was in."""
     was_training, device = network.training, next(network.parameters()).device
     network.eval()

@@ -1,0 +1,16 @@
+"""Where to compute."""
+
+from butf.errors import BadInput
+
+
+def choose_device(name: str) -> str:
+    """The torch device that `auto`, `cpu` or `cuda` means; `auto` takes a GPU where there is one.
+
+    Raises BadInput when cuda is asked for and no GPU can be used.
+    """
+    import torch  # slow to import, and most of the command line does without it
+
+    usable = torch.cuda.is_available()
+    if name == "cuda" and not usable:
+        raise BadInput("device is 'cuda', but torch finds no GPU here; choose 'cpu' or 'auto'")
+    return "cuda:0" if usable and name != "cpu" else "cpu"
