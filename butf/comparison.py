@@ -107,7 +107,13 @@ def recall_curves(evaluation: dict[str, Any], condition: str, by_distance: bool 
     return curves
 
 
-def gains(evaluation: dict[str, Any], over: str = BASELINE) -> list[Gain]:
+def baseline(evaluation: dict[str, Any]) -> str | None:
+    """The model that the others are measured against: the first image-only one."""
+    named = (entry["name"] for entry in evaluation["models"] if entry.get("method", entry["name"]) == BASELINE)
+    return next(named, None)
+
+
+def gains(evaluation: dict[str, Any], over: str | None) -> list[Gain]:
     """What each model gains over another one, by condition.
 
     The p is that of the test which takes neighbouring queries as dependent, where the evaluation holds one.
@@ -121,7 +127,7 @@ def gains(evaluation: dict[str, Any], over: str = BASELINE) -> list[Gain]:
 
 def rows(evaluation: dict[str, Any]) -> list[Row]:
     """The talk's table."""
-    found = gains(evaluation)
+    found = gains(evaluation, baseline(evaluation))
     return [
         Row(
             model=entry["name"],
@@ -152,7 +158,8 @@ def improvement(row: Row, names: Sequence[str]) -> str:
 def differences(evaluation: dict[str, Any], names: Sequence[str]) -> dict[str, list[Gain]]:
     """Paired differences over the conditions `names`, by pair: "bu-tf against image-only" -> gains."""
     pairs = list(dict.fromkeys((pair["a"], pair["b"]) for pair in evaluation["paired"]))
-    pairs.sort(key=lambda pair: (pair[0] != "bu-tf", pair[1] != BASELINE))
+    method = {entry["name"]: entry.get("method", entry["name"]) for entry in evaluation["models"]}
+    pairs.sort(key=lambda pair: (method[pair[0]] != "bu-tf", method[pair[1]] != BASELINE))
     found = {f"{a} against {b}": [gain for gain in gains(evaluation, b) if gain.model == a] for a, b in pairs}
     return {pair: sorted(own, key=lambda gain: names.index(gain.condition)) for pair, own in found.items()}
 
@@ -162,10 +169,10 @@ def caption(evaluation: dict[str, Any]) -> str:
     database = evaluation["database"]
     angle = f" and {evaluation['angle_deg']:g}°" if evaluation.get("angle_deg") else ""
     return (
-        f"Gains are differences in recall@1 to image-only, within {evaluation['radius_m']:g} m{angle}, averaged over "
-        f"conditions. Size is the ratio of parameters to image-only on the same trunk. Measured on the "
-        f"{evaluation['split']} split of {evaluation['dataset']}, whose database holds {database['frames']} pictures "
-        f"({database['condition']})."
+        f"Gains are differences in recall@1 to {baseline(evaluation) or BASELINE}, within {evaluation['radius_m']:g} m"
+        f"{angle}, averaged over conditions. Size is the ratio of parameters to image-only on the same trunk. Measured "
+        f"on the {evaluation['split']} split of {evaluation['dataset']}, whose database holds {database['frames']} "
+        f"pictures ({database['condition']})."
     )
 
 

@@ -42,16 +42,18 @@ def main() -> None:
 
 def draw_table(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
     st.subheader("The talk's table, measured", anchor=False)
-    body = [table_row(row, found) for row in comparison.rows(evaluation)]
+    over = comparison.baseline(evaluation)
+    body = [table_row(row, found, over) for row in comparison.rows(evaluation)]
     st.html(tables.table_html(HEAD, body, comparison.caption(evaluation)))
 
 
-def table_row(row: comparison.Row, found: list[comparison.Condition]) -> list[str]:
-    gains = [comparison.improvement(row, [c.name for c in found if c.seen is seen]) for seen in (True, False)]
+def table_row(row: comparison.Row, found: list[comparison.Condition], over: str | None) -> list[str]:
+    names = [[condition.name for condition in found if condition.seen is seen] for seen in (True, False)]
+    gains = [comparison.improvement(row, own) or "–" for own in names]
     side = row.side or {}
     return [
         model_html(row.model),
-        *(["is the reference"] * 2 if row.model == comparison.BASELINE else [tables.escape(gain) for gain in gains]),
+        *(["is the reference"] * 2 if row.model == over else [tables.escape(gain) for gain in gains]),
         f"{row.size_ratio:.2f}x",
         str(row.training_steps),
         f"{row.parameters:,}",
@@ -76,21 +78,27 @@ def draw_curves(evaluation: dict[str, Any], found: list[comparison.Condition]) -
             curves = comparison.recall_curves(evaluation, condition.name, kind == "recall@D")
             alt = f"{kind} of each model under {condition.name} with 95 % intervals"
             st.plotly_chart(recall.curves_figure(curves, AXES[kind]), key=f"{kind} {condition.name}", alt=alt)
-    st.caption(READING)
+    body = [
+        [model_html(row.model), *(tables.percent_html(*row.recall1[condition.name]) for condition in found)]
+        for row in comparison.rows(evaluation)
+    ]
+    st.html(tables.table_html(["recall@1, %", *(condition.name for condition in found)], body, READING))
 
 
 def draw_differences(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
-    gains = comparison.gains(evaluation)
+    over = comparison.baseline(evaluation)
+    gains = comparison.gains(evaluation, over)
     if not gains:
         return
     st.subheader("Is the difference more than noise?", anchor=False)
     left, right = st.columns([1.1, 1], gap="medium")
     figure = recall.gains_figure(gains, [condition.name for condition in found])
-    left.plotly_chart(figure, key="gains", alt="Gain in recall@1 of each model over image-only, by condition")
+    left.plotly_chart(figure, key="gains", alt=f"Gain in recall@1 of each model over {over}, by condition")
     with right:
         st.html(tables.differences_html(comparison.differences(evaluation, [condition.name for condition in found])))
         st.caption(PAIRED)
 
 
+shared.enter_app()
 with shared.told_plainly():
     main()

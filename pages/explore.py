@@ -137,5 +137,6 @@ def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark]) -> N
     st.toggle("OpenStreetMap tiles", key="tiles", help=TILES)
 
 
+shared.enter_app()
 with shared.told_plainly():
     main()

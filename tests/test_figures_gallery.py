@@ -101,6 +101,11 @@ def test_table_has_a_caption_and_heads():
     assert "What & why" in page.text
 
 
+def test_percent_with_its_interval_or_a_dash():
+    assert tables.percent_html(0.612, (0.55, 0.664)) == "<b>61.2</b> <small>55 to 66</small>"
+    assert tables.percent_html(None, None) == "–"
+
+
 def test_legend_and_differences():
     assert len(Reader(tables.legend_html(["bu-tf", "image-only"])).all("li")) == 2
     gains = [Gain("bu-tf", "image-only", "night", 7.0, 0.003), Gain("bu-tf", "image-only", "snow", 1.0, 0.6)]

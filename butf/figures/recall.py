@@ -90,7 +90,7 @@ def gains_figure(gains: Sequence[Gain], conditions: Sequence[str], height: int |
         ))  # fmt: skip
     style(figure, height=height or 90 + 46 * len(conditions), legend=False)
     figure.add_vline(x=0, line={"width": 1.5, "color": "#808a94"})
-    figure.update_xaxes(title="points of recall@1 gained over image-only", ticks="")
+    figure.update_xaxes(title=f"points of recall@1 gained over {gains[0].over}", ticks="")
     figure.update_yaxes(
         tickvals=list(range(len(conditions))), ticktext=list(conditions), range=[len(conditions) - 0.5, -0.5]
     )

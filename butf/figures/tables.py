@@ -25,6 +25,14 @@ def table_html(head: Sequence[str], body: Sequence[Sequence[str]], caption: str)
     )
 
 
+def percent_html(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A fraction in percent with its 95 % interval beside it; a dash where no query tells."""
+    if value is None:
+        return "–"
+    bounds = "" if interval is None else f" <small>{100 * interval[0]:.0f} to {100 * interval[1]:.0f}</small>"
+    return f"<b>{100 * value:.1f}</b>{bounds}"
+
+
 def differences_html(found: Mapping[str, Sequence[Gain]]) -> str:
     """Paired differences in words, one list for each pair of models; what is clear is set in bold."""
     return "".join(

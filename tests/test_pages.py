@@ -1,0 +1,304 @@
+"""Explore and Compare in every state, run by Streamlit's own AppTest without a browser."""
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from app_site import make_site
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from butf import files
+from butf.dataset.frames import Frames
+from butf.networks import zoo
+from butf.retrieval.evaluate import evaluate
+
+MODELS = ["my-image-only", "my-hallucination", "my-bu-tf"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Many threads on few cores wait for each other; small pictures need one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("site")
+    make_site(root)
+    return root
+
+
+@pytest.fixture
+def site(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the site that a test may break; nothing that is shipped is seen."""
+    root = tmp_path / "site"
+    shutil.copytree(made, root)
+    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
+        monkeypatch.setenv(variable, str(root / folder))
+    monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return root
+
+
+def opened(page: str = "explore", **query: str | list[str]) -> AppTest:
+    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=60)
+    for key, value in {"models": MODELS, **query}.items():
+        app.query_params[key] = value
+    app.run()
+    return app if page == "explore" else app.switch_page(f"pages/{page}.py").run()
+
+
+def well(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    return app
+
+
+def html(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.get("html"))
+
+
+def test_explore_shows_one_query_and_all_models(site):
+    app = well(opened())
+    assert app.selectbox(key="condition").value == "overcast"
+    page = html(app)
+    assert [page.count(f'aria-label="Candidates of {name}"') for name in MODELS] == [1, 1, 1]
+    assert page.count('<li class="card') == 3 * 4  # the test database has four pictures
+    assert "AbsRel" in page
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_answers_agree_with_the_library(site):
+    app = well(opened(query="000009", k="2"))
+    frames = Frames.load(site / "data" / "tiny")
+    database = frames.database("test")
+    for name in MODELS:
+        model = zoo.load(name)
+        query = model.describe([frames.image(int(np.flatnonzero(frames.frame == "overcast/000009")[0]))])
+        gaps = np.linalg.norm(model.describe(frames.image(i) for i in database) - query, axis=1)
+        nearest = frames.frame[database[gaps.argsort()[:2]]]
+        section = html(app).split(f'aria-label="Candidates of {name}"')[1].split("</section>")[0]
+        assert [section.index(f'data-frame="{frame}"') for frame in nearest] == sorted(
+            section.index(f'data-frame="{frame}"') for frame in nearest
+        )
+        assert section.count("data-frame=") == 2
+
+
+def test_previous_next_and_random_walk_through_the_queries(site):
+    app = well(opened())
+    names = app.selectbox(key="query").options
+    button = {button.label: button for button in app.button}
+    app = well(button["Next"].click().run())
+    assert app.selectbox(key="query").value.endswith(names[1])
+    app = well(next(b for b in app.button if b.label == "Previous").click().run())
+    app = well(next(b for b in app.button if b.label == "Previous").click().run())
+    assert app.selectbox(key="query").value.endswith(names[-1])
+    app = well(next(b for b in app.button if b.label == "Random").click().run())
+    assert app.selectbox(key="query").value.split("/")[-1] in names
+
+
+def test_another_condition_shows_the_same_place(site):
+    app = well(opened(query="000010"))
+    app = well(app.selectbox(key="condition").select("night").run())
+    assert app.selectbox(key="query").value == "night/000010"
+    assert "night/000010, a condition unseen in training" in html(app)
+
+
+def test_k_and_radius_change_the_answer_without_inference(site, monkeypatch):
+    app = well(opened())
+    before = html(app).count('class="card right"')
+
+    def refuse(*_):
+        raise AssertionError("the network was asked again")
+
+    monkeypatch.setattr(zoo.Model, "_describe", refuse)
+    app = well(app.slider(key="k").set_value(3).run())
+    assert html(app).count("<li") == 9
+    app = well(app.slider(key="k").set_value(4).run())
+    app = well(app.number_input(key="radius").set_value(1000.0).run())
+    assert html(app).count('class="card right"') == 12 > before
+    app = well(app.number_input(key="radius").set_value(0.5).run())
+    assert html(app).count('class="card right"') == 0
+    assert "the database has no true match" in html(app)
+
+
+def test_filters_narrow_the_queries_or_say_that_none_is_left(site):
+    app = well(opened(radius="0.5"))
+    choices = app.selectbox(key="show").options
+    assert choices == [
+        "All queries", *(f"{name} is wrong" for name in MODELS), "my-bu-tf gains most over my-image-only",
+    ]  # fmt: skip
+    for choice in ("wrong:my-bu-tf", "gain:my-bu-tf:my-image-only"):
+        app = well(app.selectbox(key="show").set_value(choice).run())
+        assert "leaves no query" in app.info[0].value
+    app = well(app.selectbox(key="show").set_value("all").run())
+    assert not app.info
+
+
+def test_without_models_the_query_is_still_shown(site):
+    app = well(opened(models=[]))
+    app = well(app.multiselect(key="models").set_value([]).run())
+    assert "Choose at least one model" in app.info[0].value
+    assert "overcast/000008" in html(app)
+
+
+def test_without_trained_models_the_shelf_is_offered(site):
+    shutil.rmtree(site / "runs")
+    app = well(opened(models=[]))
+    assert app.multiselect(key="models").value == ["off-the-shelf"]
+    assert "Candidates of off-the-shelf" in html(app)
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_without_data_the_page_says_what_to_do(site, page):
+    shutil.rmtree(site / "data")
+    app = well(opened(page))
+    assert "python -m butf town" in app.info[0].value
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_broken_data_is_told_in_one_sentence(site, page):
+    table = site / "data" / "tiny" / "frames.csv"
+    table.write_text(table.read_text().replace("test", "tset", 1))
+    app = opened(page)
+    assert not app.exception
+    assert "frames.csv" in app.error[0].value
+    assert "tset" in app.error[0].value
+
+
+def test_a_broken_model_is_told_and_the_others_go_on(site):
+    (site / "runs" / "my-bu-tf" / "model.safetensors").write_bytes(b"no weights")
+    app = opened()
+    assert not app.exception
+    assert "my-bu-tf" in app.error[0].value
+    assert "Candidates of my-image-only" in html(app)
+
+
+def test_a_missing_picture_is_told_in_one_sentence(site):
+    picture = site / "data" / "tiny" / "overcast" / "rgb" / "000008.jpg"
+    picture.write_bytes(picture.read_bytes()[:200])
+    app = opened()
+    assert not app.exception
+    assert "000008.jpg" in app.error[0].value
+
+
+def test_a_run_that_is_deleted_leaves_the_choice(site):
+    app = well(opened())
+    shutil.rmtree(site / "runs" / "my-hallucination")
+    app = well(app.run())
+    assert app.multiselect(key="models").value == ["my-image-only", "my-bu-tf"]
+
+
+def test_data_without_places_on_the_globe_gets_a_plan(site):
+    local_copy(site / "data" / "tiny", drop=("lat", "lon"))
+    app = well(opened())
+    assert len(app.get("plotly_chart")) == 4
+    assert not [t for t in app.toggle if t.key == "tiles"]
+
+
+def test_data_without_depth_shows_what_there_is(site):
+    tiny = site / "data" / "tiny"
+    for folder in tiny.glob("*/depth"):
+        shutil.rmtree(folder)
+    app = well(opened())
+    assert "Reconstructed" in html(app)
+    assert "True depth" not in html(app)
+    assert "AbsRel" not in html(app)
+
+
+def test_the_radius_follows_the_data_set(site):
+    shutil.copytree(site / "data" / "tiny", site / "data" / "room")
+    manifest = site / "data" / "room" / "dataset.json"
+    room = {"name": "room", "place": {"radius_m": 0.25, "angle_deg": 20}}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | room))
+    app = well(opened(data="tiny", condition="night"))
+    assert app.number_input(key="radius").value == 25
+    app = well(app.selectbox(key="data").select("room").run())
+    assert app.number_input(key="radius").value == 0.25
+    assert app.selectbox(key="condition").value == "overcast"
+
+
+def photo(size: tuple[int, int] = (320, 240)) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), dtype=np.uint8)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_ones_own_photo_is_answered_without_judgement(site):
+    app = well(opened())
+    app = well(app.file_uploader(key="photo").set_value(("mine.jpg", photo(), "image/jpeg")).run())
+    page = html(app)
+    assert "Your photo" in page
+    assert "mine.jpg" in page
+    assert page.count('<li class="card unknown') == 12
+    assert "nearest places to your photo" in page
+    assert "Reconstructed" in page
+
+
+@pytest.mark.parametrize("content", [b"no picture", photo()[:500]])
+def test_an_upload_that_is_no_picture_is_told_and_the_page_goes_on(site, content):
+    app = opened()
+    app = app.file_uploader(key="photo").set_value(("mine.jpg", content, "image/jpeg")).run()
+    assert not app.exception
+    assert "mine.jpg" in app.error[0].value
+    assert "overcast/000008" in html(app)
+
+
+def test_compare_measures_in_place_and_agrees_with_evaluate(site):
+    app = well(opened("compare"))
+    page = html(app)
+    for entry in evaluate(Frames.load(site / "data" / "tiny"), "test", [zoo.load(name) for name in MODELS])["models"]:
+        assert f"{entry['parameters']:,}" in page
+        assert f"{entry['size_ratio']:.2f}x" in page
+    assert "my-bu-tf against my-image-only" in page
+    assert page.count('<th scope="row">') == 6  # three models in the talk's table, three in that of recall@1
+    assert len(app.get("plotly_chart")) == 3  # two conditions, and the gains
+
+
+def test_compare_reads_the_shipped_evaluation_where_it_fits(site):
+    evaluation = evaluate(Frames.load(site / "data" / "tiny"), "test", [zoo.load(name) for name in MODELS])
+    for pair in evaluation["paired"]:
+        pair |= {"gain": 0.07, "p": 0.001, "p_blocks": 0.002}
+    shipped = site.parent / "no-assets" / "results"
+    shipped.mkdir(parents=True)
+    (shipped / "tiny-test.json").write_text(json.dumps(evaluation))
+    app = well(opened("compare"))
+    assert "+7.0 points" in html(app)
+    app = well(app.number_input(key="radius").set_value(50.0).run())
+    assert "+7.0 points" not in html(app)
+
+
+def test_compare_says_that_a_shipped_evaluation_is_broken(site):
+    shipped = site.parent / "no-assets" / "results"
+    shipped.mkdir(parents=True)
+    (shipped / "tiny-test.json").write_text('{"models": [{}]}')
+    app = opened("compare")
+    assert not app.exception
+    assert "tiny-test.json" in app.error[0].value
+
+
+def test_recall_at_distance_is_a_click_away(site):
+    app = well(opened("compare"))
+    app = well(app.get("button_group")[0].set_value("recall@D").run())
+    assert len(app.get("plotly_chart")) == 3
+
+
+def local_copy(root: Path, drop: tuple[str, ...]) -> None:
+    """Take columns, and what says where on the globe it is, out of a data set."""
+    lines = [line.split(",") for line in (root / "frames.csv").read_text().splitlines()]
+    kept = [i for i, name in enumerate(lines[0]) if name not in drop]
+    (root / "frames.csv").write_text("\n".join(",".join(line[i] for i in kept) for line in lines) + "\n")
+    manifest = json.loads((root / "dataset.json").read_text()) | {"origin": None}
+    (root / "dataset.json").write_text(json.dumps(manifest))
