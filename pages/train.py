@@ -13,6 +13,10 @@ from butf.training.state import RunState
 from pages import shared, training_form
 
 POLL_S = 2.0
+EQUATION = (
+    "Slide equation 3: total = main + σ_side · side + σ_full · full + σ_transfer · transfer. Each term is drawn before "
+    "its weight; a method without a term, or a phase that does not train it, has no curve of it."
+)
 LOOKS = {
     "queued": (":material/hourglass_top:", "orange"),
     "running": (":material/directions_run:", "blue"),
@@ -95,6 +99,7 @@ def watch(name: str, words: dict[str, str]) -> None:
         draw_progress(state, records)
         if records:
             st.plotly_chart(loss_figure(records), key="loss", alt="The loss and its terms over the training steps")
+            st.caption(EQUATION)
             recall = recall_figure(records, state.method)
             st.plotly_chart(recall, key="recall", alt="Recall on the val areas over the training steps")
         with st.expander("Log", icon=":material/notes:", expanded=state.state == "failed"):
@@ -103,16 +108,22 @@ def watch(name: str, words: dict[str, str]) -> None:
 
 def draw_progress(state: RunState, records: list[dict]) -> None:
     if state.explanation:
-        st.write(state.explanation)
+        tell = st.error if state.state == "failed" else st.caption
+        tell(state.explanation)
     going = pace(records)
+    time, seconds = ("Time left", going.left_s) if state.active else ("Trained for", going.spent_s)
     recalls = [record["val_recall_mean"] for record in records if record.get("val_recall_mean") is not None]
     if state.steps:
-        st.progress(min(1.0, state.step / state.steps), f"Step {state.step} of {state.steps} ({state.phase})")
-    with st.container(horizontal=True):
-        st.metric("Images a second", f"{going.images_per_s:.0f}" if going.images_per_s else "–", width="content")
-        st.metric("Time left", duration(going.left_s) if state.active and going.left_s else "–", width="content")
+        st.progress(min(1.0, state.step / state.steps), f"Step {state.step} of {state.steps}, phase {state.phase}")
+    if not records:
+        return
+    with st.container(horizontal=True, gap="large"):
+        rate = going.images_per_s
+        st.metric("Images a second", "–" if rate is None else f"{rate:.0f}", width="content")
+        st.metric(time, "–" if seconds is None else duration(seconds), width="content")
         st.metric("Val recall@1, mean", f"{recalls[-1]:.1%}" if recalls else "–", width="content")
 
 
+shared.enter_app()
 with shared.told_plainly():
     main()

@@ -53,9 +53,19 @@ def ask_length(method: str) -> dict[str, Any]:
 def ask_settings(method: str) -> dict[str, Any]:
     """Every field of TrainConfig, the chief ones first and the rest folded away."""
     own = [field for field in fields(TrainConfig) if field.name not in ("method", "data")]
-    chosen = {field.name: ask_field(field, method) for field in own if field.name in CHIEF}
-    with st.expander("More settings"):
-        return chosen | {field.name: ask_field(field, method) for field in own if field.name not in CHIEF}
+    chief = [field for field in own if field.name in CHIEF]
+    chosen = ask_fields(chief, method)
+    with st.popover("More settings", icon=":material/tune:", width="stretch"):
+        return chosen | ask_fields([field for field in own if field not in chief], method)
+
+
+def ask_fields(chosen: list[Field], method: str) -> dict[str, Any]:
+    """Widgets of several fields, two beside each other where there is room."""
+    values, columns = {}, st.columns(2, vertical_alignment="bottom")
+    for index, field in enumerate(chosen):
+        with columns[index % 2]:
+            values[field.name] = ask_field(field, method)
+    return values
 
 
 def ask_field(field: Field, method: str) -> Any:

@@ -19,12 +19,12 @@ TERMS = {
     "transfer": ("transfer: side map or features against the true ones", "#b03a86", "solid"),
     "div": ("div: both together beat the image alone", "#8456e8", "dot"),
 }
-TOTAL = ("loss", "all of it, weighted", "#7d8590")
+TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")
 CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")
 MOST_POINTS = 240
 
 
-def loss_figure(records: Sequence[Record], height: int = 320) -> go.Figure:
+def loss_figure(records: Sequence[Record], height: int = 290) -> go.Figure:
     """The loss and each of its terms over the steps of all phases.
 
     `records` are the lines of a run's metrics.jsonl. Long runs are drawn as means over equal stretches of steps.
@@ -41,7 +41,7 @@ def loss_figure(records: Sequence[Record], height: int = 320) -> go.Figure:
     return _finish(figure, height)
 
 
-def recall_figure(records: Sequence[Record], method: str, height: int = 320) -> go.Figure:
+def recall_figure(records: Sequence[Record], method: str, height: int = 290) -> go.Figure:
     """recall@1 on the val areas over the steps, in percent: the mean in the method's colour, each condition thinner."""
     measured = [record for record in records if isinstance(record.get("val_recall"), Mapping) and record["val_recall"]]
     figure = go.Figure()

@@ -85,6 +85,8 @@ class Run:
         run = cls(locate(name))
         if not run.path.is_dir():
             return cls.create(name, config, command)
+        if LOCK_VARIABLE not in os.environ and is_held(run.lock_path):
+            raise run._busy()
         if any(path.exists() for path in (run.checkpoint_path, run.metrics_path, run.weights_path)):
             raise BadInput(f"{run.path} holds a trained run; add --resume or choose another name")
         if not run.config_path.exists() and any(run.path.iterdir()):
@@ -117,7 +119,7 @@ class Run:
         return config
 
     def _write_config(self, config: Mapping[str, Any], command: list[str]) -> None:
-        write_json(self.config_path, {**config, "command": shlex.join(command)})
+        write_json(self.config_path, {**config, "command": command_text(command)})
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -138,10 +140,13 @@ class Run:
         if handed_down.isdigit() and lock.adopt(int(handed_down)):
             del os.environ[LOCK_VARIABLE]
         elif not lock.acquire(PATIENCE_S):
-            owner = self.pid() or "of unknown number"
-            raise BadInput(f"run {self.name} is already being trained by process {owner}; stop it first")
+            raise self._busy()
         lock.sign(os.getpid())
         return lock
+
+    def _busy(self) -> BadInput:
+        owner = self.pid() or "of unknown number"
+        return BadInput(f"run {self.name} is already being trained by process {owner}; stop it first")
 
     def pid(self) -> int | None:
         """The process that trains this run now, if any."""
@@ -175,7 +180,8 @@ class Run:
 
     def write_status(self, **fields: Any) -> None:
         """Replace the given fields of status.json (state, step, steps, phase, message, ...) and its time."""
-        write_json(self.status_path, {**self.status(), **fields, "updated": time.time()})
+        now = time.time()
+        write_json(self.status_path, {"started": now, **self.status(), **fields, "updated": now})
 
     def status(self) -> dict[str, Any]:
         """What status.json says; empty when it is missing or broken."""
@@ -227,6 +233,11 @@ class Run:
         except OSError:
             return ""
         return tail.split("\n", 1)[-1] if length > size else tail
+
+
+def command_text(command: list[str]) -> str:
+    """A command as one types it in a terminal."""
+    return shlex.join(["python", *command[1:]])
 
 
 def locate(name: str | Path) -> Path:

@@ -7,7 +7,6 @@ from the run's folder.
 
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import string
@@ -24,11 +23,11 @@ from typing import Any
 
 from butf.errors import BadInput
 from butf.files import REPO, runs_dir
-from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, locate
+from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, command_text, locate
 from butf.training.locks import FileLock, is_held
 from butf.training.state import RunState
 
-GRACE_S = 20.0
+GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
 def list_runs() -> list[RunState]:
@@ -78,9 +77,9 @@ def stop(run: Run, grace_s: float = GRACE_S) -> None:
     if not is_held(run.lock_path):
         return
     _signal(run, signal.SIGTERM)
-    message = "stopped as asked"
+    message = ""
     if not _wait_until_free(run, grace_s):
-        message = f"did not answer for {grace_s:.0f} s and was killed"
+        message = f"It did not answer for {grace_s:.0f} s and was killed; Resume goes on from the last checkpoint."
         _signal(run, signal.SIGKILL)
     if not _wait_until_free(run, PATIENCE_S):
         raise BadInput(f"the trainer of run {run.name} cannot be ended; find it with `lsof {run.lock_path}`")
@@ -123,11 +122,6 @@ def _defaults() -> dict[str, Any]:
     return {field.name: field.default for field in fields(TrainConfig)}
 
 
-def command_text(command: list[str]) -> str:
-    """A command as one types it in a terminal."""
-    return shlex.join(["python", *command[1:]])
-
-
 def fresh_name(config: Mapping[str, Any]) -> str:
     """A name that no run has yet, from the method and the time: `bu-tf-20261121-1012-a`."""
     stem = f"{config.get('method', 'run')}-{time.strftime('%Y%m%d-%H%M')}"
@@ -155,7 +149,7 @@ def _launch(run: Run, command: list[str]) -> None:
     if not lock.acquire(PATIENCE_S):
         raise BadInput(f"run {run.name} is already being trained; stop it first")
     try:
-        run.write_status(state="queued", started=time.time(), message="starts")
+        run.write_status(state="queued", message="The trainer is starting.")
         process = _spawn(run, command, lock)
         lock.sign(process.pid)
     finally:

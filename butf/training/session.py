@@ -26,7 +26,7 @@ class StopRequested(Exception):
     """Raised by a trainer that has saved its checkpoint because it was asked to stop."""
 
     def __init__(self, number: int):
-        super().__init__("stopped as asked; resume it whenever you like")
+        super().__init__("stopped as asked, and saved; resume it whenever you like")
         self.signal = number
 
     @property
@@ -91,10 +91,10 @@ def session(run: Run, device: str) -> Iterator[StopFlag]:
 @contextmanager
 def _last_word(run: Run) -> Iterator[None]:
     try:
-        run.write_status(state="queued", started=time.time(), message="")
+        run.write_status(state="queued", message="")
         yield
-    except StopRequested as request:
-        _say(run, "stopped", str(request))
+    except StopRequested:
+        _say(run, "stopped", "")
         raise
     except BaseException as error:
         _say(run, "failed", str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}")
@@ -115,7 +115,7 @@ def _wait_for(run: Run, device: str, stop: StopFlag) -> FileLock:
         if stop:
             raise StopRequested(stop.signal)
         if not announced:
-            run.write_status(state="queued", message=f"waits for {device}: another run is training on it")
+            run.write_status(state="queued", message=f"Waits for its turn: another run is training on {device}.")
             announced = True
         time.sleep(POLL_S)
     return turn

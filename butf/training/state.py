@@ -12,7 +12,9 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class RunState:
-    """What is known of a run from outside. Times are seconds since 1970 (UTC); `steps` counts all phases."""
+    """What is known of a run from outside. Times are seconds since 1970 (UTC), `started` that of its first
+    start; `steps` counts all phases.
+    """
 
     name: str
     path: Path
