@@ -1,5 +1,7 @@
 """Train: choose a method and data, start it in the background, watch it learn, and take the result to Explore."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from butf.browse import default_models
@@ -49,7 +51,7 @@ def main() -> None:
 
 
 def caption(state: RunState) -> str:
-    return f"{LOOKS[state.state][0]} {state.state} · {state.method} on {state.data}"
+    return f"{LOOKS[state.state][0]} {state.state} · {state.method} on {Path(state.data).name}"
 
 
 def offer(run: Run) -> None:
@@ -86,7 +88,8 @@ def confirm_delete(run: Run) -> None:
 def link_to_explore(state: RunState) -> dict[str, list[str] | str]:
     """The query parameters under which Explore shows this run beside the shipped models, on the run's own data."""
     models = list(dict.fromkeys([*default_models(zoo.available()), state.name]))
-    return {"models": models} | ({"data": state.data} if state.data in find_datasets() else {})
+    data = [name for name, folder in find_datasets().items() if state.data in (name, str(folder))]
+    return {"models": models} | ({"data": data[0]} if data else {})
 
 
 def watch(name: str, words: dict[str, str]) -> None:

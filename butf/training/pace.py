@@ -19,20 +19,16 @@ class Pace:
 
 
 def pace(records: Sequence[Mapping[str, Any]]) -> Pace:
-    """The pace of the last few records of a run's metrics.jsonl.
-
-    Phases differ in speed, and a resumed run begins its clock anew, so only records of the present phase whose
-    `seconds` rise count.
-    """
+    """The pace of the last few records of a run's metrics.jsonl, those of the present phase: phases differ in speed."""
     logged = [record for record in records if "images_per_s" in record]
     if not logged:
         return Pace(None, None, None)
     last = logged[-1]
     recent = [record for record in logged[-RECENT:] if record.get("phase") == last.get("phase")]
     rates = sorted(record["images_per_s"] for record in recent)
-    first = next((record for record in recent if record["seconds"] <= last["seconds"]), last)
-    steps, seconds = last["step"] - first["step"], last["seconds"] - first["seconds"]
-    left = (last["steps"] - last["step"]) * seconds / steps if steps > 0 and seconds > 0 else None
+    before = logged[-len(recent) - 1] if len(recent) < len(logged) else {"step": 0, "seconds": 0.0}
+    seconds_a_step = (last["seconds"] - before["seconds"]) / max(1, last["step"] - before["step"])
+    left = (last["steps"] - last["step"]) * seconds_a_step
     return Pace(rates[len(rates) // 2], left, last["seconds"])
 
 
