@@ -119,3 +119,17 @@ def test_models_of_finished_runs_are_available_under_their_folders_name(
     (folder / "card.json").write_text(card_text(zoo.read_card(checkpoint)))
     assert "second-try" in [card.name for card in zoo.available()]
     assert zoo.load("second-try").name == "second-try" == zoo.load(str(folder)).name
+
+
+def test_a_run_named_like_a_shipped_model_keeps_a_name_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Path
+) -> None:
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "models")
+    for folder in (tmp_path / "runs" / "bu-tf", tmp_path / "models" / "bu-tf"):
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(checkpoint.read_bytes())
+        (folder / "card.json").write_text(card_text(zoo.read_card(checkpoint)))
+    assert [card.name for card in zoo.available()] == ["off-the-shelf", "bu-tf", "runs/bu-tf"]
+    assert zoo.find("bu-tf").is_relative_to(tmp_path / "models") and zoo.load("bu-tf").name == "bu-tf"
+    assert zoo.find("runs/bu-tf").is_relative_to(tmp_path / "runs") and zoo.load("runs/bu-tf").name == "runs/bu-tf"

@@ -23,6 +23,7 @@ from butf.networks.methods import METHODS, TRAINING_STEPS, build_network, count_
 from butf.networks.weights import load_weights, read_weights
 
 MODELS = ASSETS / "models"
+RUNS = "runs/"
 STRIDE = 8
 OFF_THE_SHELF = "off-the-shelf"
 IMAGE_AREA = 160 * 120
@@ -116,17 +117,17 @@ def load(name: str, device: str = "cpu") -> Model:
     """
     if name == OFF_THE_SHELF:
         card = off_the_shelf_card()
-        return _ready(name, card, build_network(card.method, card.trunk), _wheel_digest(), device)
+        return _ready(card, build_network(card.method, card.trunk), _wheel_digest(), device)
     path = find(name)
     card = read_card(path)
     network = build_network(card.method, card.trunk, pretrained=False)
     load_weights(path, network)
-    return _ready(name, card, network, _digest(path), device)
+    return _ready(dataclasses.replace(card, name=name_of(path)), network, _digest(path), device)
 
 
 def find(name: str) -> Path:
     """The weights file that a model NAME means. Raises BadInput, listing the known models, when there is none."""
-    for folder in (MODELS / name, runs_dir() / name, Path(name).expanduser()):
+    for folder in (MODELS / name, runs_dir() / name.removeprefix(RUNS), Path(name).expanduser()):
         if (folder / "model.safetensors").is_file():
             return folder / "model.safetensors"
         if (folder / "config.json").is_file():
@@ -156,8 +157,17 @@ def available() -> list[Card]:
             card = parse_card(read_text(folder / "card.json"), folder / "card.json")
         except BadInput:
             continue  # a broken card must not hide the others; `load` says what is wrong with this one
-        cards.append(dataclasses.replace(card, name=folder.name))
+        cards.append(dataclasses.replace(card, name=name_of(folder / "model.safetensors")))
     return cards
+
+
+def name_of(path: Path) -> str:
+    """The name that `load` finds a weights file by: its folder's, or `runs/NAME` where a shipped model has that too."""
+    folder = path.absolute().parent
+    if path.name != "model.safetensors":
+        return path.stem
+    shadowed = folder.parent == runs_dir().absolute() and (MODELS / folder.name / "model.safetensors").is_file()
+    return f"{RUNS}{folder.name}" if shadowed else folder.name
 
 
 @cache
@@ -182,10 +192,8 @@ def describe_card(name: str, network: Network, method: str, trunk: str, **fields
     )
 
 
-def _ready(name: str, card: Card, network: Network, digest: str, device: str) -> Model:
-    label = name if name in METHODS else Path(name).stem if name.endswith(".safetensors") else Path(name).name
-    network = network.to(device).eval().requires_grad_(False)
-    return Model(label, dataclasses.replace(card, name=label), network, digest)
+def _ready(card: Card, network: Network, digest: str, device: str) -> Model:
+    return Model(card.name, card, network.to(device).eval().requires_grad_(False), digest)
 
 
 def _wheel_digest() -> str:
