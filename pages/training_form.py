@@ -32,6 +32,8 @@ def ask_for_run() -> None:
     config = TrainConfig(**values).as_dict()
     fresh = runs.fresh_name(config)
     chosen = st.text_input("Name of the run", placeholder=fresh, help="Letters, digits, '-', '_' and '.'.").strip()
+    if chosen:
+        runs.check_name(chosen)
     st.caption("The same from a terminal, in the folder of this app:")
     st.code(runs.command_text(runs.train_command(config, chosen or fresh)), "bash", wrap_lines=True)
     busy = [state.name for state in runs.list_runs() if state.active]

@@ -333,6 +333,12 @@ def test_names_that_could_leave_the_folder_or_upset_a_page_are_refused(folder, n
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
+def test_a_run_cannot_take_the_name_of_a_shipped_model(folder):
+    with pytest.raises(BadInput, match="'bu-tf' is the name of a method"):
+        runs.start(config(), "bu-tf")
+    assert not folder.exists()
+
+
 def test_default_names_never_collide(folder, monkeypatch):
     monkeypatch.setattr(time, "strftime", lambda _: "20261121-1012")
     monkeypatch.setattr(runs, "train_command", lambda *_: [sys.executable, "-c", ""])

@@ -122,6 +122,16 @@ def _defaults() -> dict[str, Any]:
     return {field.name: field.default for field in fields(TrainConfig)}
 
 
+def check_name(name: str) -> None:
+    """BadInput unless a new run may have this name: it stays in `runs_dir()` and no shipped model has it."""
+    from butf.networks.methods import METHODS  # imports torch, as above
+
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{name!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
+    if name in METHODS:
+        raise BadInput(f"{name!r} is the name of a method and of its shipped model; choose another name for the run")
+
+
 def fresh_name(config: Mapping[str, Any]) -> str:
     """A name that no run has yet, from the method and the time: `bu-tf-20261121-1012-a`."""
     stem = f"{config.get('method', 'run')}-{time.strftime('%Y%m%d-%H%M')}"
@@ -130,8 +140,7 @@ def fresh_name(config: Mapping[str, Any]) -> str:
 
 def _create(config: Mapping[str, Any], name: str | None) -> Run:
     if name is not None:
-        if not NAME.fullmatch(name):
-            raise BadInput(f"{name!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
+        check_name(name)
         return Run.create(name, config, train_command(config, name))
     while True:
         name = fresh_name(config)

@@ -1,0 +1,218 @@
+"""The Train page in each of its states, by Streamlit's AppTest, and one real training started from it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from butf import files
+from butf.files import REPO
+from butf.networks import zoo
+from butf.training import runs
+from butf.training.folder import Run
+from butf.training.locks import FileLock
+
+PAGE = str(REPO / "pages" / "train.py")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Iterator[Path]:
+    """Runs and data of this test alone; whatever was started is ended."""
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BUTF_DATA", str(tmp_path))
+    monkeypatch.setenv("BUTF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
+    monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield tmp_path / "runs"
+    for state in runs.list_runs():
+        runs.stop(Run.open(state.path), grace_s=0)
+    assert not any(state.active for state in runs.list_runs())
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return well(app.run())
+
+
+def well(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def button(app: AppTest, label: str):
+    return next(found for found in app.button if found.label == label)
+
+
+def labels(app: AppTest) -> set[str]:
+    return {found.label for found in app.button}
+
+
+def told(app: AppTest) -> str:
+    return " ".join(found.value for kind in (app.info, app.error, app.caption, app.markdown) for found in kind)
+
+
+def made(name: str, state: str, **status) -> Run:
+    run = Run.create(name, {"method": "bu-tf", "data": "tiny"}, ["train"])
+    run.write_status(state=state, steps=100, step=40, phase="main", **status)
+    place = {"step": 40, "steps": 100, "phase": "main", "phase_index": 1}
+    run.log_metrics({**place, "loss": 0.5, "main": 0.5, "images_per_s": 20.0, "seconds": 60.0})
+    run.log_metrics({**place, "val_recall": {"mean": 0.25}, "val_recall_mean": 0.25})
+    run.log_path.write_text("loaded <b>36</b> frames\n")
+    return run
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_without_data_and_runs_it_says_what_to_do():
+    app = opened()
+    assert "python -m butf town" in told(app)
+    assert "No run yet" in told(app)
+    assert not app.button
+
+
+def test_without_runs_the_form_shows_the_command(tiny_dataset):
+    app = opened()
+    assert app.code[0].value.startswith("python -m butf train --method bu-tf --data tiny --steps 60 ")
+    assert "No run yet" in told(app)
+    app.selectbox[0].set_value("hallucination").run()
+    app.segmented_control[0].set_value("As shipped").run()
+    app.text_input[0].set_value("mine").run()
+    assert well(app).code[0].value.startswith("python -m butf train --method hallucination --data tiny --run ")
+    assert app.code[0].value.endswith("/mine")
+
+
+def test_every_setting_can_be_made_and_a_wrong_one_is_told(tiny_dataset):
+    app = opened()
+    app.segmented_control[0].set_value("Custom").run()
+    fields = {found.label: found for found in app.number_input}
+    assert fields["Steps"].help
+    fields["Seed"].set_value(7)
+    fields["Lambda div"].set_value(0.5)
+    app.run()
+    assert "--seed 7 --lambda-div 0.5 --run" in well(app).code[0].value
+    fields = {found.label: found for found in app.number_input}
+    fields["Hard share"].set_value(1.5).run()
+    assert "hard_share is 1.5" in well(app).error[0].value
+    assert "Start training" not in labels(app)
+
+
+@pytest.mark.parametrize("name", ["../x", "<img src=x>", "a b"])
+def test_a_name_that_is_not_allowed_is_told_and_nothing_is_made(tiny_dataset, folder, name):
+    app = opened()
+    app.text_input[0].set_value(name).run()
+    assert "letters, digits" in well(app).error[0].value
+    assert not folder.exists()
+
+
+def test_switched_off_only_watching_is_left(tiny_dataset, monkeypatch):
+    monkeypatch.setenv("BUTF_NO_TRAINING", "1")
+    made("old", "stopped")
+    app = opened()
+    assert "Training is switched off" in told(app)
+    assert labels(app) == {"Delete it"}
+    assert app.metric[0].value == "20"
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "buttons", "sentence"),
+    [
+        ("stopped", "stopped", {"Resume", "Delete it"}, "Stopped as asked"),
+        ("running", "interrupted", {"Resume", "Delete it"}, "The trainer was killed"),
+        ("failed", "failed", {"Resume", "Delete it"}, "the loss is not a number"),
+    ],
+)
+def test_a_run_that_has_ended(tiny_dataset, state, word, buttons, sentence):
+    made("a", state, message="the loss is not a number" if state == "failed" else "")
+    app = opened()
+    assert labels(app) == {"Start training", *buttons}
+    assert sentence in told(app)
+    assert word in told(app)
+    assert [metric.value for metric in app.metric] == ["20", "1 min 00 s", "25.0%"]
+    assert "loaded <b>36</b> frames" in app.code[-1].value
+
+
+@pytest.mark.parametrize("state", ["running", "queued"])
+def test_a_run_at_work_can_be_stopped_but_not_deleted(tiny_dataset, state):
+    run = made("a", state, message="Waits for its turn: another run is training on cpu." if state == "queued" else "")
+    lock = FileLock(run.lock_path)
+    assert lock.acquire()
+    try:
+        app = opened()
+        assert labels(app) == {"Start training", "Stop"}
+        assert "a is at work; a new run on the same device waits for its turn" in told(app)
+        assert state != "queued" or "another run is training on cpu" in told(app)
+        assert app.metric[1].label == "Time left"
+        assert app.metric[1].value == "1 min 30 s", "40 steps took 60 s, 60 are left"
+    finally:
+        lock.release()
+
+
+def test_the_address_names_the_run(tiny_dataset):
+    for name in ("first", "second", "third"):
+        made(name, "stopped")
+    assert opened(run="second").subheader[0].value == "second"
+    newest = opened().subheader[0].value
+    assert opened(run="gone").subheader[0].value == newest
+    assert opened(run="<script>").subheader[0].value == newest
+
+
+def test_delete_asks_first_and_goes_on_with_the_next_run(tiny_dataset):
+    made("a", "stopped")
+    made("b", "stopped")
+    app = opened(run="a")
+    button(app, "Delete it").click().run()
+    assert well(app).subheader[0].value == "b"
+    assert [state.name for state in runs.list_runs()] == ["b"]
+
+
+def test_broken_files_of_a_run_do_not_break_the_page(tiny_dataset):
+    run = made("a", "stopped")
+    run.status_path.write_text("{")
+    run.metrics_path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "lo\n\x00\xff\n[]\n')
+    run.log_path.write_bytes(b"\xff\xfe broken")
+    assert "interrupted" in told(opened())
+    run.config_path.write_text("no json")
+    assert "No run yet" in told(opened())
+
+
+def test_start_stop_resume_and_use_on_explore(tiny_dataset):
+    app = AppTest.from_file(str(REPO / "app.py"), default_timeout=60).run()
+    well(app.switch_page("pages/train.py").run())
+    app.segmented_control[0].set_value("Custom").run()
+    small = {"Steps": 6, "Places": 4, "Views": 2, "Image area": 4096, "Validate every": 3, "Checkpoint every": 2}
+    for field in app.number_input:
+        if field.label in small:
+            field.set_value(small[field.label])
+    next(field for field in app.text_input if field.label == "Name of the run").set_value("mine")
+    well(app.run())
+    button(app, "Start training").click().run()
+    run = Run.open("mine")
+    assert run.config["steps"] == 6
+    assert well(app).subheader[0].value == "mine"
+
+    button(app, "Stop").click().run()
+    assert run.state().state in ("stopped", "finished")
+    if run.state().state == "stopped":
+        button(well(app), "Resume").click().run()
+    until(lambda: not run.state().active)
+    well(app.run())
+    assert run.state().state == "finished", run.log_tail()
+    assert json.loads(run.card_path.read_text())["method"] == "bu-tf"
+    assert [record["step"] for record in run.metrics() if "loss" in record] == [6, 12]
+
+    button(app, "Use it on Explore").click().run()
+    assert "mine" in well(app).multiselect(key="models").value
