@@ -87,6 +87,8 @@ def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
     monkeypatch.setattr(runs, "train_command", lambda _, name: [sys.executable, str(script), str(locate(name))])
     yield tmp_path / "runs"
+    # A test may have pointed elsewhere, and the trainers of the real runs folder must live on.
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
     for state in runs.list_runs():
         runs.stop(Run.open(state.path), grace_s=0)
     assert not any(state.active for state in runs.list_runs())

@@ -31,6 +31,8 @@ def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     st.cache_data.clear()
     st.cache_resource.clear()
     yield tmp_path / "runs"
+    # A test may have pointed elsewhere, and the trainers of the real runs folder must live on.
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
     for state in runs.list_runs():
         runs.stop(Run.open(state.path), grace_s=0)
     assert not any(state.active for state in runs.list_runs())
