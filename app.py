@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages import shared
+
 HERE = Path(__file__).resolve().parent
 PAGES = (
     ("explore", "Explore", ":material/travel_explore:"),
@@ -21,7 +23,12 @@ def main() -> None:
         for name, title, icon in PAGES
         if (HERE / "pages" / f"{name}.py").exists()
     ]
-    st.navigation(pages).run()
+    page = st.navigation(pages, position="hidden")
+    with st.sidebar.container(gap="xxsmall", key="pages"):
+        for entry in pages:
+            st.page_link(entry)
+    shared.draw_sidebar()
+    page.run()
 
 
 main()

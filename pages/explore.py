@@ -12,7 +12,7 @@ from butf.figures.marks import Mark, plan_figure
 from butf.files import read_image
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult, SplitSearch
-from pages import shared
+from pages import loading, shared
 
 MAP_HEIGHT = 440
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
@@ -20,11 +20,12 @@ TILES = "Asks openstreetmap.org for pictures of the map. While this is off, noth
 
 
 def main() -> None:
-    choice = shared.sidebar(ask_k=True)
+    choice = shared.choice()
     if choice is None:
         return
-    models = shared.models_of(choice.models)
-    searches = shared.searches_of(choice, models)
+    k = st.sidebar.slider("Candidates", 1, 20, 5, key="k", bind="query-params")
+    models = loading.models_of(choice.models)
+    searches = loading.searches_of(choice, models)
     st.html("<h1 class='unseen'>Explore</h1>")
     with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
         query = ask_query(choice, models, searches)
@@ -37,7 +38,7 @@ def main() -> None:
     if not searches:
         st.info(shared.NO_MODEL, icon=":material/model_training:")
         return
-    draw_answers(choice, asked, browse.answers(asked, models, searches, choice.k, choice.rule))
+    draw_answers(choice, asked, browse.answers(asked, models, searches, k, choice.rule))
 
 
 def ask_query(choice: shared.Choice, models: list[Model], searches: list[SplitSearch]) -> int | None:
@@ -98,7 +99,7 @@ def ask_photo() -> browse.Asked | None:
 def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) -> None:
     """The picture, the true and the reconstructed side map on one scale, and the error."""
     frames = choice.frames
-    panels = views.side_panels(frames, shared.side_view_of(choice, asked, models))
+    panels = views.side_panels(frames, loading.side_view_of(choice, asked, models))
     columns = st.columns([1.3, 1, 1, 1], gap="small")
     with columns[0].container(gap="xxsmall"):
         st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", browse.note(frames, asked)))
@@ -114,7 +115,7 @@ def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) 
 def draw_answers(choice: shared.Choice, asked: browse.Asked, results: list[QueryResult]) -> None:
     frames = choice.frames
     left, right = st.columns([2.5, 1], gap="medium")
-    left.html(gallery.candidates_html(views.columns(frames, results, lambda i: shared.picture_of(choice, i))))
+    left.html(gallery.candidates_html(views.columns(frames, results, lambda i: loading.picture_of(choice, i))))
     marks = views.marks(frames, results)
     with right.container(gap="xsmall"):
         if views.has_map(frames):
@@ -130,7 +131,7 @@ def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark]) -> N
     dark, tiles = shared.is_dark(), st.session_state.get("tiles", False)
     view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
     st_folium(
-        base_map(shared.ground_of(choice.folder), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
+        base_map(loading.ground_of(choice.folder), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
         center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
         feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark),
     )  # fmt: skip

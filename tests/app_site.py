@@ -1,4 +1,4 @@
-"""A small site for tests of the app: one made-up data set and three untrained models, in folders of their own."""
+"""A small site for tests of the app: two made-up data sets and three untrained models, in folders of their own."""
 
 from pathlib import Path
 
@@ -16,7 +16,8 @@ METHODS = ("image-only", "hallucination", "bu-tf")
 
 def make_site(root: Path) -> dict[str, str]:
     """Fill `root` with data, runs and cache; returns the environment variables that point there."""
-    write_tiny_dataset(root / "data" / "tiny")
+    for name in ("other", "tiny"):
+        write_tiny_dataset(root / "data" / name)
     for method in METHODS:
         write_model(root / "runs" / f"my-{method}", method)
     return environment(root)

@@ -1,0 +1,137 @@
+"""What is loaded or computed once for all sessions of the app, and the bar that shows how far a long first time is."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from butf import browse, comparison, views
+from butf.dataset.areas import Areas
+from butf.dataset.frames import Frames
+from butf.errors import BadInput
+from butf.networks import zoo
+from butf.retrieval.bank import Progress
+from butf.retrieval.evaluate import evaluate
+from butf.retrieval.explore import SplitSearch, split_search
+
+if TYPE_CHECKING:
+    from pages.shared import Choice
+
+SHELVES = {"models": 6, "searches": 16, "sides": 64, "evaluations": 16}
+WORDS = {
+    "searches": "Describing the pictures with {}; this happens once",
+    "evaluations": "Measuring {}; this happens once",
+}
+
+
+def frames_of(folder: Path) -> Frames:
+    """The data set in a folder, read again when its tables change."""
+    return _frames(folder, browse.stamp(folder))
+
+
+def ground_of(folder: Path) -> Areas | None:
+    """Its streets and buildings."""
+    return _ground(folder, browse.stamp(folder))
+
+
+def models_of(names: Sequence[str]) -> list[zoo.Model]:
+    """The models that can be loaded; what is wrong with another is said and the rest go on."""
+    loaded = []
+    for name in names:
+        try:
+            key = (name, browse.model_stamp(name))
+            loaded.append(_shelf("models").get(key, lambda name=name: browse.load_model(name)))
+        except BadInput as error:
+            st.error(str(error), icon=":material/error:")
+    return loaded
+
+
+def searches_of(choice: "Choice", models: Sequence[zoo.Model]) -> list[SplitSearch]:
+    """Each model's ranking of the split; where the pictures must first be described a bar shows how far it is."""
+
+    def search(model: zoo.Model) -> SplitSearch:
+        return _made(
+            "searches",
+            _question(choice, [model]),
+            model.name,
+            lambda progress: split_search(choice.frames, choice.split, model, progress=progress),
+        )
+
+    return [search(model) for model in models]
+
+
+def evaluation_of(choice: "Choice", models: Sequence[zoo.Model]) -> dict[str, Any]:
+    """The shipped evaluation where it covers what is chosen, else one made here and now."""
+    names = [model.name for model in models]
+    ready = comparison.shipped(choice.folder.name, choice.split, names, choice.rule)
+    if ready is not None:
+        return ready
+    return _made(
+        "evaluations",
+        (*_question(choice, models), choice.rule),
+        ", ".join(names),
+        lambda progress: evaluate(choice.frames, choice.split, models, progress, choice.rule),
+    )
+
+
+def side_view_of(choice: "Choice", asked: browse.Asked, models: Sequence[zoo.Model]) -> views.SideView | None:
+    """The side modality of a picture; another k or radius asks for it again and gets the same one."""
+    key = (*_question(choice, models), asked.key)
+    return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models))
+
+
+def picture_of(choice: "Choice", i: int, width: int = 240) -> str:
+    """A frame's picture as a small JPEG in a data URI."""
+    return _picture(choice.folder, browse.stamp(choice.folder), i, width)
+
+
+def _question(choice: "Choice", models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
+    """What an answer depends on: the data as they are now, and the models by name and weights."""
+    weights = tuple((model.name, model.digest) for model in models)
+    return (choice.folder, browse.stamp(choice.folder), choice.split, weights)
+
+
+def _made(kind: str, key: Hashable, names: str, make: Callable[[Progress], Any]) -> Any:
+    """A thing from its shelf, or made now under a bar."""
+    ready = _shelf(kind).peek(key)
+    if ready is not None:
+        return ready
+    with _bar(WORDS[kind].format(names)) as progress:
+        return _shelf(kind).get(key, lambda: make(progress))
+
+
+@contextmanager
+def _bar(words: str) -> Iterator[Progress]:
+    place = st.empty()
+    place.progress(0.0, text=words)
+
+    def progress(done: int, total: int) -> None:
+        if done % 8 == 0 or done == total:
+            place.progress(done / total, text=f"{words}: {done} of {total}")
+
+    try:
+        yield progress
+    finally:
+        place.empty()
+
+
+@st.cache_data(max_entries=4000, show_spinner=False)
+def _picture(folder: Path, stamp: tuple[int, ...], i: int, width: int) -> str:
+    return views.picture_uri(_frames(folder, stamp), i, width)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the data set")
+def _frames(folder: Path, stamp: tuple[int, ...]) -> Frames:
+    return Frames.load(folder)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _ground(folder: Path, stamp: tuple[int, ...]) -> Areas | None:
+    return browse.ground(folder)
+
+
+@st.cache_resource
+def _shelf(kind: str) -> browse.Shelf:
+    return browse.Shelf(SHELVES[kind])

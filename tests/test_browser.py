@@ -1,0 +1,274 @@
+"""Journeys through the running app in a real Chromium, with every address but our own out of reach."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from app_site import make_site
+from PIL import Image
+
+from butf.files import REPO
+
+CHROMIUM = "/usr/bin/chromium"
+MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
+VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
+COUNT_RUNS = """() => {
+  window.runs = 0
+  const busy = () => document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')
+  const watch = new MutationObserver(() => { if (busy()) window.runs += 1 })
+  watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-stale']})
+}"""
+PATIENCE_MS = 60_000
+# Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
+LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright.expect.set_options(timeout=PATIENCE_MS)
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no browser at {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app on a free port over a small site; yields its address."""
+    root = tmp_path_factory.mktemp("site")
+    environment = os.environ | make_site(root) | {"OMP_NUM_THREADS": "1"}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = root / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, cwd=REPO, env=environment, stdout=stream, stderr=stream)
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_until_healthy(address: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as driver:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """A tab that notes what goes wrong: errors on the console, failed requests, requests to elsewhere."""
+
+    def __init__(self, browser, address: str, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
+        self.address = address
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.context.route(lambda url: not url.startswith(address), self._refuse)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.faults: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type == "error", message.text, message.location))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url, {"url": answer.url}))
+
+    def _refuse(self, route) -> None:
+        self.faults.append(f"asked for {route.request.url}")
+        route.abort()
+
+    def _note(self, wrong: bool, text: str, location: dict) -> None:
+        if wrong and not location.get("url", "").endswith(LOOKS_FOR_ITSELF):
+            self.faults.append(text)
+
+    def open(self, query: str = VIEW, page: str = "") -> None:
+        self.page.goto(f"{self.address}/{page}?{query}")
+
+    def settle(self) -> None:
+        """Wait until the app has drawn and nothing on it is stale."""
+        self.page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
+            " && document.querySelector('[data-testid=stMainBlockContainer] h3')"
+        )
+        self.page.wait_for_timeout(300)
+
+    def choose(self, label: str, option: str) -> None:
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def heading(self, text: str) -> None:
+        """Wait for a panel's heading that holds this text."""
+        self.page.locator("h3.panel", has_text=text).first.wait_for()
+        self.settle()
+
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def marks(self):
+        return self.page.frame_locator("iframe[title*='st_folium']").locator("svg.mark-svg")
+
+
+@pytest.fixture
+def visitor(browser, server) -> Iterator[Visitor]:
+    tab = Visitor(browser, server)
+    yield tab
+    tab.context.close()
+    assert tab.faults == []
+
+
+def test_a_page_can_be_the_first_that_a_fresh_server_is_asked_for(visitor):
+    visitor.open(page="compare")
+    visitor.page.get_by_text("The talk's table, measured").wait_for()
+    assert visitor.page.get_by_role("link", name="Explore").count() == 1
+    assert visitor.page.get_by_role("link", name="shared").count() == 0
+
+
+def test_explore_opens_with_pictures_depth_answers_and_map(visitor):
+    visitor.open()
+    visitor.heading("overcast/000008")
+    assert visitor.page.locator("section.answer").count() == 3
+    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(3)
+    visitor.marks().first.wait_for()
+    assert visitor.marks().count() == 12
+    natural = "images => images.map(image => image.complete && image.naturalWidth > 0)"
+    assert all(visitor.page.locator("[data-testid=stMain] img").evaluate_all(natural))
+    unnamed = "images => images.filter(image => !image.alt).length"
+    assert visitor.page.locator("[data-testid=stMain] img").evaluate_all(unnamed) == 0
+
+
+def test_the_important_is_seen_without_scrolling(visitor):
+    visitor.open()
+    visitor.heading("overcast/000008")
+    for first in visitor.page.locator("li.card:first-child").all():
+        box = first.bounding_box()
+        assert box["y"] + box["height"] < 900
+
+
+def test_walking_by_button_and_key_and_another_condition(visitor):
+    visitor.open()
+    visitor.heading("overcast/000008")
+    visitor.page.get_by_role("button", name="Next").click()
+    visitor.heading("overcast/000009")
+    visitor.page.keyboard.press("ArrowRight")
+    visitor.heading("overcast/000010")
+    visitor.choose("Condition", "night")
+    visitor.heading("night/000010")
+    assert visitor.query()["condition"] == ["night"]
+    assert visitor.query()["query"] == ["000010"]
+
+
+def test_a_copied_address_opens_the_same_view(browser, server, visitor):
+    visitor.open(VIEW + "&condition=night&query=000010&k=2&radius=45")
+    visitor.heading("night/000010")
+    other = Visitor(browser, server)
+    other.page.goto(visitor.page.url)
+    other.heading("night/000010")
+    assert other.query() == visitor.query()
+    assert other.query()["radius"] == ["45"]
+    assert other.page.locator("li.card").count() == 6
+    texts = [tab.page.locator(".answers").inner_text() for tab in (visitor, other)]
+    assert texts[0] == texts[1]
+    other.context.close()
+    assert other.faults == []
+
+
+def test_the_choice_outlives_a_visit_to_other_pages(visitor):
+    visitor.open(VIEW + "&condition=night&radius=45")
+    visitor.heading("night/000008")
+    for link in ("Train", "Compare"):
+        visitor.page.get_by_role("link", name=link).click()
+        visitor.page.get_by_role("heading", name=link).first.wait_for(state="attached")
+        assert visitor.page.get_by_test_id("stNumberInputField").first.input_value() == "45"
+    visitor.page.get_by_role("link", name="Explore").click()
+    visitor.heading("night/000008")
+    assert visitor.page.get_by_test_id("stNumberInputField").input_value() == "45"
+
+
+def test_the_map_stays_and_moving_it_asks_nothing_of_the_server(visitor):
+    visitor.open()
+    visitor.heading("overcast/000008")
+    visitor.marks().first.wait_for()
+    frame = visitor.page.locator("iframe[title*='st_folium']")
+    frame.evaluate("frame => { frame.contentWindow.still_here = true }")
+    visitor.page.evaluate(COUNT_RUNS)
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.page.mouse.move(*middle)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(middle[0] + 60, middle[1] + 40, steps=5)
+    visitor.page.mouse.up()
+    visitor.page.mouse.wheel(0, -300)
+    visitor.page.wait_for_timeout(1500)
+    assert visitor.page.evaluate("window.runs") == 0
+    visitor.page.get_by_role("button", name="Next").click()
+    visitor.heading("overcast/000009")
+    assert frame.evaluate("frame => frame.contentWindow.still_here") is True
+
+
+def test_ones_own_photo_then_a_file_that_is_none(visitor, tmp_path):
+    photo, other = tmp_path / "mine.jpg", tmp_path / "notes.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)).save(photo)
+    other.write_text("not a picture")
+    visitor.open()
+    visitor.heading("overcast/000008")
+    visitor.page.get_by_role("button", name="Own photo").click()
+    visitor.page.locator("input[type=file]").set_input_files(photo)
+    visitor.heading("Your photo")
+    assert visitor.page.locator("li.card.unknown").count() == 12
+    visitor.page.locator("input[type=file]").set_input_files(other)
+    alert = visitor.page.get_by_role("alert")
+    alert.first.wait_for()
+    assert "notes.jpg is not an image" in alert.first.inner_text()
+    visitor.heading("overcast/000008")
+
+
+def test_compare_draws_table_curves_and_differences(visitor):
+    visitor.open()
+    visitor.heading("overcast/000008")
+    visitor.page.get_by_role("link", name="Compare").click()
+    visitor.page.get_by_text("Is the difference more than noise?").wait_for()
+    visitor.settle()
+    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(3)
+    assert visitor.page.locator("table").count() == 2
+
+
+@pytest.mark.parametrize("page", ["", "compare"])
+def test_on_a_phone_nothing_is_cut(browser, server, page):
+    tab = Visitor(browser, server, 390, 844)
+    tab.open(page=page)
+    tab.page.locator("h3.panel").first.wait_for()
+    tab.settle()
+    wide = tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollWidth - main.clientWidth")
+    assert wide == 0
+    cut = "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).length"
+    assert tab.page.locator("[data-testid=stMain] :is(img, .js-plotly-plot, iframe, button, h3)").evaluate_all(cut) == 0
+    tab.context.close()
+    assert tab.faults == []
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(246, 245, 241)"), ("dark", "rgb(22, 28, 35)")])
+def test_the_map_is_as_light_or_dark_as_the_page(browser, server, scheme, ground):
+    tab = Visitor(browser, server, scheme=scheme)
+    tab.open()
+    tab.marks().first.wait_for()
+    inside = tab.page.frame_locator("iframe[title*='st_folium']").locator(".leaflet-container")
+    assert inside.evaluate("map => getComputedStyle(map).backgroundColor") == ground
+    tab.context.close()
+    assert tab.faults == []
