@@ -71,8 +71,9 @@ def offer(run: Run) -> None:
             runs.resume(run)
             st.rerun()
         done = state.state == "finished"
-        if done and st.button("Use it on Explore", icon=":material/travel_explore:", type="primary"):
-            st.switch_page("pages/explore.py", query_params=link_to_explore(state))
+        use = {"icon": ":material/travel_explore:", "type": "primary", "on_click": choose_for_explore, "args": (state,)}
+        if done and st.button("Use it on Explore", **use):
+            st.switch_page("pages/explore.py")
         if not state.active:
             confirm_delete(run)
 
@@ -85,11 +86,11 @@ def confirm_delete(run: Run) -> None:
             st.rerun()
 
 
-def link_to_explore(state: RunState) -> dict[str, list[str] | str]:
-    """The query parameters under which Explore shows this run beside the shipped models, on the run's own data."""
-    models = list(dict.fromkeys([*default_models(zoo.available()), state.name]))
+def choose_for_explore(state: RunState) -> None:
+    """Have this run beside the shipped models, and its own data set, in the sidebar."""
     data = [name for name, folder in find_datasets().items() if state.data in (name, str(folder))]
-    return {"models": models} | ({"data": data[0]} if data else {})
+    own = zoo.name_of(Run(state.path).weights_path)
+    shared.choose(dict.fromkeys([*default_models(zoo.available()), own]), data[0] if data else None)
 
 
 def watch(name: str, words: dict[str, str]) -> None:

@@ -27,7 +27,8 @@ def ask_for_run() -> None:
         st.info(shared.NO_DATA, icon=":material/folder_off:")
         return
     method = st.selectbox("Method", TRAINABLE, TRAINABLE.index("bu-tf"))
-    name = st.selectbox("Data set", data, data.index("town") if "town" in data else 0)
+    shown = st.session_state.get("data", "town")
+    name = st.selectbox("Train on", data, data.index(shown) if shown in data else 0)
     values = {"method": method, "data": name, **ask_length(method)}
     config = TrainConfig(**values).as_dict()
     fresh = runs.fresh_name(config)

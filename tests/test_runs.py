@@ -350,11 +350,12 @@ def test_default_names_never_collide(folder, monkeypatch):
 
 
 def test_the_command_names_what_differs_from_the_defaults(folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("BUTF_RUNS", str(REPO / "runs"))
     data = tmp_path / "my data"
     data.mkdir()
     chosen = TrainConfig(method="bu-tf", data=str(data), steps=7, lambda_div=0.5, squared_distance=True).as_dict()
-    command = REAL_COMMAND(chosen, "a")
+    with monkeypatch.context() as patch:
+        patch.setenv("BUTF_RUNS", str(REPO / "runs"))
+        command = REAL_COMMAND(chosen, "a")
     assert runs.command_text(command) == (
         f"python -m butf train --method bu-tf --data '{data}' --steps 7 --squared-distance true --lambda-div 0.5 "
         "--run runs/a"
