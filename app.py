@@ -24,7 +24,7 @@ def main() -> None:
         if (HERE / "pages" / f"{name}.py").exists()
     ]
     page = st.navigation(pages, position="hidden")
-    with st.sidebar.container(gap="xxsmall", key="pages"):
+    with st.sidebar.container(gap="xsmall", key="pages"):
         for entry in pages:
             st.page_link(entry)
     shared.draw_sidebar()

@@ -119,7 +119,7 @@ def narrowed(searches: Sequence[SplitSearch], queries: np.ndarray, choice: str, 
     The gain filter also sorts them, largest gain first.
     """
     kind, _, names = choice.partition(":")
-    if kind == "all" or not searches:
+    if kind == "all":
         return queries
     table = query_table(searches, rule)
     if kind == "gain":

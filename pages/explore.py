@@ -11,7 +11,7 @@ from butf.figures.map import answer_layer, base_map
 from butf.figures.marks import Mark, plan_figure
 from butf.files import read_image
 from butf.networks.zoo import Model
-from butf.retrieval.explore import QueryResult, SplitSearch
+from butf.retrieval.explore import QueryResult
 from pages import loading, shared
 
 MAP_HEIGHT = 440
@@ -25,23 +25,23 @@ def main() -> None:
         return
     k = st.sidebar.slider("Candidates", 1, 20, 5, key="k", bind="query-params")
     models = loading.models_of(choice.models)
-    searches = loading.searches_of(choice, models)
     st.html("<h1 class='unseen'>Explore</h1>")
     with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
-        query = ask_query(choice, models, searches)
+        query = ask_query(choice, models)
         photo = ask_photo()
     if photo is None and query is None:
         st.info("This filter leaves no query: choose another one under Show.", icon=":material/filter_alt_off:")
         return
     asked = photo or browse.asked_frame(choice.frames, query)
     draw_query(choice, asked, models)
-    if not searches:
+    if models:
+        searches = loading.searches_of(choice, models)
+        draw_answers(choice, asked, browse.answers(asked, models, searches, k, choice.rule))
+    else:
         st.info(shared.NO_MODEL, icon=":material/model_training:")
-        return
-    draw_answers(choice, asked, browse.answers(asked, models, searches, k, choice.rule))
 
 
-def ask_query(choice: shared.Choice, models: list[Model], searches: list[SplitSearch]) -> int | None:
+def ask_query(choice: shared.Choice, models: list[Model]) -> int | None:
     """Condition, filter and query; None when the filter leaves none."""
     frames = choice.frames
     by_condition = frames.queries(choice.split)
@@ -53,7 +53,9 @@ def ask_query(choice: shared.Choice, models: list[Model], searches: list[SplitSe
     shown = browse.filters(models)
     shared.keep_within("show", list(shown))
     show = st.selectbox("Show", list(shown), format_func=shown.get, key="show", bind="query-params", width=215)
-    rows = browse.narrowed(searches, by_condition[condition], show, choice.rule)
+    rows = by_condition[condition]
+    if show != "all":
+        rows = browse.narrowed(loading.searches_of(choice, models), rows, show, choice.rule)
     names = frames.frame[rows].tolist()
     if not names:
         return None

@@ -1,13 +1,6 @@
 """Journeys through the running app in a real Chromium, with every address but our own out of reach."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -15,9 +8,8 @@ import pytest
 from app_site import make_site
 from PIL import Image
 
-from butf.files import REPO
+from benchmarks._serving import BROWSER_OPTIONS, BROWSERS, installed_browser, serving
 
-CHROMIUM = "/usr/bin/chromium"
 MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
 VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
 COUNT_RUNS = """() => {
@@ -26,51 +18,26 @@ COUNT_RUNS = """() => {
   const watch = new MutationObserver(() => { if (busy()) window.runs += 1 })
   watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-stale']})
 }"""
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 # Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
 LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 playwright.expect.set_options(timeout=PATIENCE_MS)
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no browser at {CHROMIUM}")
+pytestmark = pytest.mark.skipif(installed_browser() is None, reason=f"there is no browser at {', '.join(BROWSERS)}")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on a free port over a small site; yields its address."""
-    root = tmp_path_factory.mktemp("site")
-    environment = os.environ | make_site(root) | {"OMP_NUM_THREADS": "1"}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = root / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=REPO, env=environment, stdout=stream, stderr=stream)
-    try:
-        wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_healthy(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
+    with serving(make_site(tmp_path_factory.mktemp("site")) | {"OMP_NUM_THREADS": "1"}) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        chromium = driver.chromium.launch(executable_path=installed_browser(), args=list(BROWSER_OPTIONS))
         yield chromium
         chromium.close()
 
