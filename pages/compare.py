@@ -10,8 +10,8 @@ from butf.figures.gallery import heading_html, model_html
 from pages import loading, shared
 
 HEAD = (
-    "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Parameters",
-    "Time per image", "Depth AbsRel", "Depth δ < 1.25",
+    "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Pictures trained on",
+    "Parameters", "Time per image", "Depth AbsRel", "Depth δ < 1.25",
 )  # fmt: skip
 AXES = {"recall@N": "candidates N", "recall@D": "metres D"}
 READING = (
@@ -56,6 +56,7 @@ def table_row(row: comparison.Row, found: list[comparison.Condition], over: str 
         *(["is the reference"] * 2 if row.model == over else [tables.escape(gain) for gain in gains]),
         f"{row.size_ratio:.2f}x",
         str(row.training_steps),
+        f"{row.images_seen:,}",
         f"{row.parameters:,}",
         f"{row.milliseconds:.1f} ms",
         f"{side['abs_rel']:.2f}" if side else "–",

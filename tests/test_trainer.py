@@ -105,6 +105,8 @@ def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> N
     assert all(torch.equal(value, expected[name]) for name, value in before.recipe.network.trunk.state_dict().items())
     train(run)
     assert {record["phase"] for record in run.metrics()} == {"transfer"} and run.metrics()[-1]["steps"] == 4
+    first, second = zoo.load("first").card, zoo.load("second").card
+    assert second.images_seen == 2 * first.images_seen and second.seconds > first.seconds
 
 
 @pytest.mark.parametrize(

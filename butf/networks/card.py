@@ -40,9 +40,9 @@ class Card:
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     images_seen: int | None = None
-    """Pictures that went through the network in training, all its steps together."""
+    """Pictures that went through training, all its steps together, a step taken from another model included."""
     seconds: float | None = None
-    """How long training took."""
+    """How long training took, counted likewise."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as card.json holds them."""

@@ -101,6 +101,7 @@ def _model_entry(model: Model, search: SplitSearch, rule: PlaceRule, errors: np.
         "parameters": card.parameters,
         "size_ratio": card.size_ratio,
         "training_steps": card.training_steps,
+        "images_seen": card.images_seen or 0,
         "descriptor_dim": card.descriptor_dim,
         "milliseconds_per_image": milliseconds_per_image(model, search.frames, search.queries[0]),
         "conditions": [

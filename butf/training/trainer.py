@@ -17,7 +17,7 @@ from butf.device import choose_device
 from butf.errors import BadInput
 from butf.files import write_atomic
 from butf.networks import zoo
-from butf.networks.card import card_text
+from butf.networks.card import Card, card_text
 from butf.networks.weights import save_weights
 from butf.training.augmentation import augment
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
@@ -76,8 +76,7 @@ class Trainer:
         self.encoding = default_encoding(self.frames, config.modality)
         self.recipe = build_recipe(config).to(device)
         self.progress = Progress(phase=0)
-        if config.start_from:
-            self._take_first_step(config.start_from)
+        self.first_step = self._take_first_step(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
         self._load_data()
         self._enter_phase()
@@ -115,7 +114,7 @@ class Trainer:
     def finish(self) -> None:
         """Measure recall on all of val and write the model with its card: the run is finished then."""
         recall = Validation(self.frames, self.size).recall(self.recipe.network)
-        network = self.recipe.network.eval()
+        network, first = self.recipe.network.eval(), self.first_step
         card = zoo.describe_card(
             self.run.name,
             network,
@@ -131,8 +130,8 @@ class Trainer:
             command=self.run.command,
             commit=commit(),
             versions=versions(),
-            images_seen=self.progress.images,
-            seconds=round(self.progress.seconds, 1),
+            images_seen=self.progress.images + (first.images_seen or 0 if first else 0),
+            seconds=round(self.progress.seconds + (first.seconds or 0 if first else 0), 1),
         )
         save_weights(self.run.weights_path, network.state_dict(), {"card": card_text(card)})
         write_atomic(self.run.card_path, card_text(card))
@@ -161,7 +160,8 @@ class Trainer:
         self.batches = PlaceBatches(frames, rows, config)
         self.validation = Validation(frames, self.size, VAL_QUERIES)
 
-    def _take_first_step(self, name: str) -> None:
+    def _take_first_step(self, name: str) -> Card:
+        """Go on from a trained image-only network: this run begins with its second training step."""
         if len(self.recipe.phases) < 2:
             raise BadInput("start_from is for methods of two training steps or more; image-only has one")
         start = zoo.load(name)
@@ -174,6 +174,7 @@ class Trainer:
         self.recipe.network.pool.load_state_dict(start.network.pool.state_dict())
         self.progress.phase = 1
         self.recipe.begin(self.phase)
+        return start.card
 
     def _enter_phase(self) -> None:
         """Free the modules that this training step changes, freeze the rest, and begin a new optimiser."""
