@@ -19,8 +19,8 @@ def condition(name: str, seen: bool, recall: float, queries: int = 110, unmatche
 
 def entry(name: str, method: str, steps: int, night: float, rain: float) -> dict:
     return {
-        "name": name, "method": method, "parameters": 700_000, "size_ratio": 1.0, "training_steps": steps, "images_seen": 100 * steps,
-        "descriptor_dim": 112, "milliseconds_per_image": 9.0,
+        "name": name, "method": method, "parameters": 700_000, "size_ratio": 1.0, "training_steps": steps,
+        "images_seen": 100 * steps, "descriptor_dim": 112, "milliseconds_per_image": 9.0,
         "conditions": [condition("night", False, night), condition("rain", steps > 0, rain)],
     }  # fmt: skip
 
