@@ -42,7 +42,7 @@ class Row:
     parameters: int
     size_ratio: float
     training_steps: int
-    images_seen: int
+    images_seen: int | None
     milliseconds: float
     side: dict[str, Any] | None
 
@@ -137,7 +137,7 @@ def rows(evaluation: dict[str, Any]) -> list[Row]:
             parameters=entry["parameters"],
             size_ratio=entry["size_ratio"],
             training_steps=entry["training_steps"],
-            images_seen=entry["images_seen"],
+            images_seen=entry.get("images_seen"),
             milliseconds=entry["milliseconds_per_image"],
             side=entry.get("side"),
         )

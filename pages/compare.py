@@ -56,7 +56,7 @@ def table_row(row: comparison.Row, found: list[comparison.Condition], over: str 
         *(["is the reference"] * 2 if row.model == over else [tables.escape(gain) for gain in gains]),
         f"{row.size_ratio:.2f}x",
         str(row.training_steps),
-        f"{row.images_seen:,}",
+        "–" if row.images_seen is None else f"{row.images_seen:,}",
         f"{row.parameters:,}",
         f"{row.milliseconds:.1f} ms",
         f"{side['abs_rel']:.2f}" if side else "–",
