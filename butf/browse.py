@@ -21,6 +21,7 @@ from PIL import Image
 from butf.dataset.areas import Areas, read_areas
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
+from butf.figures.ground import around
 from butf.networks.card import Card
 from butf.networks.zoo import OFF_THE_SHELF, Model, find, load
 from butf.retrieval.explore import QueryResult, SplitSearch, query_table
@@ -80,10 +81,13 @@ def load_model(name: str) -> Model:
     return load(name)
 
 
-def ground(folder: Path) -> Areas | None:
-    """Streets and buildings of a data set, None where it has no areas.geojson."""
-    path = folder / "areas.geojson"
-    return read_areas(path) if path.exists() else None
+def ground(frames: Frames, split: str) -> Areas | None:
+    """Streets and buildings around the database of a split, None where the data set has no areas.geojson."""
+    path = frames.root / "areas.geojson"
+    if not path.exists() or frames.lon is None or frames.lat is None:
+        return None
+    database = frames.database(split)
+    return around(read_areas(path), np.stack([frames.lon[database], frames.lat[database]], axis=1))
 
 
 def asked_split(frames: Frames) -> str:

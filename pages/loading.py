@@ -31,9 +31,9 @@ def frames_of(folder: Path) -> Frames:
     return _frames(folder, browse.stamp(folder))
 
 
-def ground_of(folder: Path) -> Areas | None:
-    """Its streets and buildings."""
-    return _ground(folder, browse.stamp(folder))
+def ground_of(choice: "Choice") -> Areas | None:
+    """The streets and buildings to draw beneath the map."""
+    return _ground(choice.folder, browse.stamp(choice.folder), choice.split)
 
 
 def models_of(names: Sequence[str]) -> list[zoo.Model]:
@@ -128,8 +128,8 @@ def _frames(folder: Path, stamp: tuple[int, ...]) -> Frames:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _ground(folder: Path, stamp: tuple[int, ...]) -> Areas | None:
-    return browse.ground(folder)
+def _ground(folder: Path, stamp: tuple[int, ...], split: str) -> Areas | None:
+    return browse.ground(_frames(folder, stamp), split)
 
 
 @st.cache_resource

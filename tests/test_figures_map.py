@@ -9,6 +9,7 @@ import pytest
 from streamlit_folium import generate_js_hash, generate_leaflet_string
 
 from butf.dataset.areas import read_areas
+from butf.figures.ground import around, packed
 from butf.figures.map import answer_layer, base_map, fit
 from butf.figures.marks import Mark, plan_figure
 
@@ -47,11 +48,28 @@ def test_tiles_are_asked_for_only_when_wanted(areas):
     assert "tile.openstreetmap.org" not in html(base_map(areas, HERE, 15, dark=False))
 
 
+def unpacked(steps: list[int], ground: dict) -> np.ndarray:
+    """Longitude and latitude of a packed line, point by point as the browser does it."""
+    points, x, y = [], 0, 0
+    for dx, dy in zip(steps[::2], steps[1::2], strict=True):
+        x, y = x + dx, y + dy
+        points.append((ground["lon"] + x * ground["step"], ground["lat"] + y * ground["step"]))
+    return np.array(points)
+
+
 def test_streets_and_buildings_are_drawn_where_the_areas_say(areas):
-    ground = next(c for c in base_map(areas, HERE, 15, dark=False)._children.values() if c._name == "Ground")
-    shapes = {f["geometry"]["type"]: f["geometry"]["coordinates"] for f in json.loads(ground.shapes)["features"]}
-    np.testing.assert_allclose(shapes["MultiLineString"][0], areas.streets[0])
-    np.testing.assert_allclose(shapes["MultiPolygon"][0][0], areas.buildings[0][0])
+    ground = json.loads(packed(areas, dark=False))
+    np.testing.assert_allclose(unpacked(ground["streets"][0], ground), areas.streets[0], atol=1e-6)
+    np.testing.assert_allclose(unpacked(ground["buildings"][0][0], ground), areas.buildings[0][0][:-1], atol=1e-6)
+    assert '"streets"' in html(base_map(areas, HERE, 15, dark=False))
+
+
+def test_only_the_ground_around_the_points_is_kept(areas):
+    building = areas.buildings[0][0]
+    assert around(areas, building).buildings
+    assert not around(areas, np.add(building, (0.1, 0))).buildings
+    assert around(areas, np.add(building, (0.001, 0)), margin_m=200).buildings  # 73 m at this latitude
+    assert around(areas, np.add(building, (0.1, 0))).areas == areas.areas
 
 
 def test_a_map_without_areas_is_empty_but_works():

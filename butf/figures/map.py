@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from html import escape
 
 import folium
@@ -12,6 +11,7 @@ from branca.element import Element, MacroElement
 from jinja2 import Template
 
 from butf.dataset.areas import Areas
+from butf.figures.ground import Ground
 from butf.figures.marks import Mark
 from butf.figures.theme import FONT, Palette, model_colour, model_symbol, palette
 
@@ -25,20 +25,6 @@ class LocalMap(folium.Map):
 
     default_js = (("leaflet", "/app/static/leaflet/leaflet.js"),)
     default_css = (("leaflet_css", "/app/static/leaflet/leaflet.css"),)
-
-
-class Ground(MacroElement):
-    """Streets and buildings as two shapes in one element; folium's own element for each would take a second to make."""
-
-    _template = Template(
-        "{% macro script(this, kwargs) %}L.geoJson({{ this.shapes }}, {style: (shape) => shape.properties,"
-        " interactive: false}).addTo({{ this._parent.get_name() }});{% endmacro %}"
-    )
-
-    def __init__(self, shapes: str) -> None:
-        super().__init__()
-        self._name = "Ground"
-        self.shapes = shapes
 
 
 class Spots(MacroElement):
@@ -79,7 +65,7 @@ def base_map(
     )
     view.get_root().header.add_child(Element(f"<style>{_map_css(palette(dark))}</style>"))
     if areas is not None and not tiles:
-        view.add_child(Ground(_ground_shapes(areas, dark)))
+        view.add_child(Ground(areas, dark))
     return view
 
 
@@ -116,26 +102,6 @@ def fit(points: np.ndarray, width: int, height: int, radius_m: float = 0.0) -> t
     wide = max(high[1] - low[1] + 2 * radius_m * metre / shrink, 1e-5)
     zooms = [math.log2(360 * pixels * 0.86 / (TILE_PIXELS * span)) for pixels, span in ((width, wide), (height, tall))]
     return (float(centre[0]), float(centre[1])), max(1.0, min(float(MAX_ZOOM), math.floor(4 * min(zooms)) / 4))
-
-
-@lru_cache(maxsize=16)
-def _ground_shapes(areas: Areas, dark: bool) -> str:
-    """GeoJSON whose properties are Leaflet's path options."""
-    colours = palette(dark)
-    looks = (
-        ("MultiLineString", [line.tolist() for line in areas.streets], {"color": colours.street, "weight": 7}),
-        (
-            "MultiPolygon",
-            [[ring.tolist() for ring in polygon] for polygon in areas.buildings],
-            {"color": colours.building, "weight": 1, "fillColor": colours.building, "fillOpacity": 1},
-        ),
-    )
-    features = [
-        {"type": "Feature", "properties": look, "geometry": {"type": form, "coordinates": coordinates}}
-        for form, coordinates, look in looks
-        if coordinates
-    ]
-    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
 
 
 def _map_css(colours: Palette) -> str:
