@@ -11,7 +11,7 @@ from typing import Any
 from butf import files
 from butf.dataset.frames import PlaceRule
 from butf.errors import BadInput
-from butf.figures.recall import Curve, Gain
+from butf.figures.recall import Curve, Gain, points_text
 from butf.retrieval.recall import wilson
 
 BASELINE = "image-only"
@@ -145,16 +145,18 @@ def rows(evaluation: dict[str, Any]) -> list[Row]:
     ]
 
 
-def improvement(row: Row, names: Sequence[str]) -> str:
-    """A model's gain over image-only averaged over some conditions, and in how many of them it is clear."""
+def improvement(row: Row, names: Sequence[str]) -> tuple[str, str] | None:
+    """A model's gain averaged over some conditions, and in how many of them it is clear; None where there is none."""
     own = [gain for gain in row.gains if gain.condition in names]
     if not own:
-        return ""
+        return None
     mean = math.fsum(gain.points for gain in own) / len(own)
-    better = sum(gain.clear and gain.points > 0 for gain in own)
-    worse = sum(gain.clear and gain.points < 0 for gain in own)
-    clear = [f"better in {better} of {len(own)}"] * bool(better) + [f"worse in {worse} of {len(own)}"] * bool(worse)
-    return f"{mean:+.1f} points: " + (" and ".join(clear) if clear else "within the noise")
+    counts = {
+        "better": sum(gain.clear and gain.points > 0 for gain in own),
+        "worse": sum(gain.clear and gain.points < 0 for gain in own),
+    }
+    clear = [f"clearly {word} in {count} of {len(own)}" for word, count in counts.items() if count]
+    return points_text(mean), ", ".join(clear) or "within the noise"
 
 
 def differences(evaluation: dict[str, Any], names: Sequence[str]) -> dict[str, list[Gain]]:

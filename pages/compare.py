@@ -10,8 +10,8 @@ from butf.figures.gallery import heading_html, model_html
 from pages import loading, shared
 
 HEAD = (
-    "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Pictures trained on",
-    "Parameters", "Time per image", "Depth AbsRel", "Depth δ < 1.25",
+    "Method", "Gain, seen conditions", "Gain, unseen conditions", "Size", "Training steps", "Pictures in training",
+    "Parameters", "Time a picture", "Depth AbsRel", "Depth δ < 1.25",
 )  # fmt: skip
 AXES = {"recall@N": "candidates N", "recall@D": "metres D"}
 READING = (
@@ -49,11 +49,15 @@ def draw_table(evaluation: dict[str, Any], found: list[comparison.Condition]) ->
 
 def table_row(row: comparison.Row, found: list[comparison.Condition], over: str | None) -> list[str]:
     names = [[condition.name for condition in found if condition.seen is seen] for seen in (True, False)]
-    gains = [comparison.improvement(row, own) or "–" for own in names]
+    gains = [comparison.improvement(row, own) for own in names]
     side = row.side or {}
     return [
         model_html(row.model),
-        *(["is the reference"] * 2 if row.model == over else [tables.escape(gain) for gain in gains]),
+        *(
+            ["the reference"] * 2
+            if row.model == over
+            else [tables.stacked_html(*gain) if gain else "–" for gain in gains]
+        ),
         f"{row.size_ratio:.2f}x",
         str(row.training_steps),
         "–" if row.images_seen is None else f"{row.images_seen:,}",

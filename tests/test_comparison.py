@@ -62,11 +62,11 @@ def test_gains_take_the_p_of_dependent_neighbours(evaluation):
 
 def test_improvement_averages_and_says_what_is_noise(evaluation):
     off, plain, bu_tf = comparison.rows(evaluation)
-    assert comparison.improvement(bu_tf, ["night"]) == "+10.0 points: better in 1 of 1"
-    assert comparison.improvement(bu_tf, ["rain"]) == "-1.0 points: within the noise"
-    assert comparison.improvement(bu_tf, ["night", "rain"]) == "+4.5 points: better in 1 of 2"
-    assert comparison.improvement(off, ["night", "rain"]) == "-35.0 points: worse in 2 of 2"
-    assert comparison.improvement(plain, ["night"]) == ""
+    assert comparison.improvement(bu_tf, ["night"]) == ("+10.0 points", "clearly better in 1 of 1")
+    assert comparison.improvement(bu_tf, ["rain"]) == ("−1.0 points", "within the noise")
+    assert comparison.improvement(bu_tf, ["night", "rain"]) == ("+4.5 points", "clearly better in 1 of 2")
+    assert comparison.improvement(off, ["night", "rain"]) == ("−35.0 points", "clearly worse in 2 of 2")
+    assert comparison.improvement(plain, ["night"]) is None
 
 
 def test_curves_hold_the_measured_values_with_intervals_of_the_matched_queries(evaluation):

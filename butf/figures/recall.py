@@ -37,7 +37,12 @@ class Gain:
     @property
     def text(self) -> str:
         word = "" if self.clear else ", within the noise"
-        return f"{self.points:+.1f} points (p {p_text(self.p)}{word})"
+        return f"{points_text(self.points)} (p {p_text(self.p)}{word})"
+
+
+def points_text(points: float) -> str:
+    """A difference in points of a hundred, signed: `+7.0 points`."""
+    return f"{points:+.1f} points".replace("-", "−")
 
 
 def p_text(p: float) -> str:
@@ -68,7 +73,7 @@ def curves_figure(curves: Sequence[Curve], x_title: str, height: int = 250) -> g
     figure.update_layout(margin={"l": 4, "r": 10, "t": 8, "b": 4})
     figure.update_xaxes(title={"text": x_title, "font": {"size": 12}}, type="log", tickvals=ticks)
     figure.update_xaxes(ticktext=[f"{tick:g}" for tick in ticks], minor={"ticks": ""})
-    figure.update_yaxes(range=[0, 102], ticksuffix=" %", tickvals=[0, 25, 50, 75, 100])
+    figure.update_yaxes(range=[0, 102], tickvals=[0, 25, 50, 75, 100], ticktext=["0", "25", "50", "75", "100 %"])
     return figure
 
 

@@ -25,6 +25,11 @@ def table_html(head: Sequence[str], body: Sequence[Sequence[str]], caption: str)
     )
 
 
+def stacked_html(value: str, note: str) -> str:
+    """A value with a quieter note beneath it."""
+    return f"<b>{escape(value)}</b><br><small>{escape(note)}</small>"
+
+
 def percent_html(value: float | None, interval: tuple[float, float] | None) -> str:
     """A fraction in percent with its 95 % interval beside it; a dash where no query tells."""
     if value is None:
