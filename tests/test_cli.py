@@ -1,5 +1,6 @@
 """The command line: what it writes, its exit codes and its one-sentence complaints."""
 
+import contextlib
 import json
 import os
 import signal
@@ -100,6 +101,14 @@ def test_a_process_ends_with_code_0_or_2_and_no_traceback() -> None:
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
 
 
+def reads_from(pid: int, folder: Path) -> bool:
+    """Whether a process has a file of the folder open (as Linux tells)."""
+    with contextlib.suppress(OSError):
+        opened = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        return any(Path(path).parent == folder for path in opened)
+    return False
+
+
 def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
@@ -110,7 +119,10 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
          "--out", str(tmp_path / "out" / "d.npz")],
         cwd=REPO, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(1.5)
+    # Not before it reads pictures: a KeyboardInterrupt inside an import may be caught by the imported library.
+    deadline = time.monotonic() + 60
+    while not reads_from(process.pid, images) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -316,7 +328,7 @@ def test_ctrl_c_stops_training_with_130_and_a_checkpoint_to_resume(tiny_dataset:
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert words == "long: stopped as asked; resume it whenever you like\n"
+    assert words == "long: stopped as asked, and saved; resume it whenever you like\n"
     assert (run / "checkpoint.pt").is_file() and not (run / "model.safetensors").exists()
 
 
