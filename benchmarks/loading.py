@@ -62,7 +62,7 @@ def _load(data: str, models: list[str] | None) -> dict[str, float]:
 
     times.append(time.perf_counter())
     frames = open_dataset(data)
-    browse.ground(frames.root)
+    browse.ground(frames, browse.asked_split(frames))
     times.append(time.perf_counter())
     names = models or browse.default_models(zoo.available())
     loaded = [zoo.load(name) for name in names]
