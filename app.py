@@ -16,7 +16,7 @@ PAGES = (
 
 def main() -> None:
     st.set_page_config(page_title="BU-TF", page_icon=str(HERE / "static" / "logo.svg"), layout="wide")
-    st.logo(str(HERE / "static" / "logo.svg"), size="large")
+    st.logo(str(HERE / "static" / "wordmark.svg"), icon_image=str(HERE / "static" / "logo.svg"), size="large")
     st.html(HERE / "static" / "app.css")
     pages = [
         st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "explore")

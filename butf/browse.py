@@ -113,7 +113,7 @@ def filters(models: Sequence[Model]) -> dict[str, str]:
     first = {model.card.method: model.name for model in reversed(models)}
     if "bu-tf" in first and "image-only" in first:
         better, over = first["bu-tf"], first["image-only"]
-        choices[f"gain:{better}:{over}"] = f"{better} gains most over {over}"
+        choices[f"gain:{better}:{over}"] = f"{better} beats {over}"
     return choices
 
 
@@ -160,7 +160,9 @@ def asked_frame(frames: Frames, query: int) -> Asked:
 
 def note(frames: Frames, asked: Asked) -> str:
     """Which picture it is, and whether training may have seen places under its condition."""
-    if asked.query is None or frames.seen(str(frames.condition[asked.query])):
+    if asked.query is None:
+        return f"{asked.name}; any change of the query goes back to the data set"
+    if frames.seen(str(frames.condition[asked.query])):
         return asked.name
     return f"{asked.name}, a condition unseen in training"
 

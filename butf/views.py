@@ -15,7 +15,7 @@ from butf.dataset.modalities import Map, default_encoding
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
 from butf.figures.map import fit
-from butf.figures.marks import Mark
+from butf.figures.marks import Mark, plan_figure
 from butf.networks.zoo import Model
 from butf.retrieval.explore import Candidate, QueryResult
 
@@ -136,6 +136,14 @@ def map_view(
     points = [(mark.y, mark.x) for mark in marks] + ([here] if here else [])
     centre, zoom = fit(np.array(points), width, height, radius_m) if points else home
     return MapView(home, here, centre, zoom)
+
+
+def plan(
+    frames: Frames, split: str, query: int | None, marks: Sequence[Mark], radius_m: float, height: int
+) -> go.Figure:
+    """The query and the candidates over the database in local metres."""
+    here = None if query is None else tuple(frames.position[query, :2])
+    return plan_figure(frames.position[frames.database(split)], here, radius_m, marks, height)
 
 
 def has_map(frames: Frames) -> bool:

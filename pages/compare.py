@@ -14,6 +14,7 @@ HEAD = (
     "Parameters", "Time a picture", "Depth AbsRel", "Depth δ < 1.25",
 )  # fmt: skip
 AXES = {"recall@N": "candidates N", "recall@D": "metres D"}
+A_ROW = 3
 READING = (
     "Bands are 95 % Wilson intervals. recall@N: a right one is among the first N. recall@D: the first one lies within "
     "D metres. Queries without a match in the database are not counted."
@@ -76,13 +77,14 @@ def draw_curves(evaluation: dict[str, Any], found: list[comparison.Condition]) -
             label_visibility="collapsed",
         )  # fmt: skip
         st.html(tables.legend_html([entry["name"] for entry in evaluation["models"]]))
-    columns = st.columns(min(3, len(found)), gap="medium")
-    for number, condition in enumerate(found):
-        with columns[number % len(columns)].container(gap="xxsmall"):
-            st.html(heading_html(condition.name, condition.text))
-            curves = comparison.recall_curves(evaluation, condition.name, kind == "recall@D")
-            alt = f"{kind} of each model under {condition.name} with 95 % intervals"
-            st.plotly_chart(recall.curves_figure(curves, AXES[kind]), key=f"{kind} {condition.name}", alt=alt)
+    for start in range(0, len(found), A_ROW):
+        row = found[start : start + A_ROW]
+        for condition, column in zip(row, st.columns(min(A_ROW, len(found)), gap="medium"), strict=False):
+            with column.container(gap="xxsmall"):
+                st.html(heading_html(condition.name, condition.text))
+                curves = comparison.recall_curves(evaluation, condition.name, kind == "recall@D")
+                alt = f"{kind} of each model under {condition.name} with 95 % intervals"
+                st.plotly_chart(recall.curves_figure(curves, AXES[kind]), key=f"{kind} {condition.name}", alt=alt)
     body = [
         [model_html(row.model), *(tables.percent_html(*row.recall1[condition.name]) for condition in found)]
         for row in comparison.rows(evaluation)

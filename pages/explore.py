@@ -8,7 +8,7 @@ from streamlit_folium import st_folium
 from butf import browse, views
 from butf.figures import gallery
 from butf.figures.map import answer_layer, base_map
-from butf.figures.marks import Mark, plan_figure
+from butf.figures.marks import Mark
 from butf.files import read_image
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult
@@ -45,25 +45,17 @@ def ask_query(choice: shared.Choice, models: list[Model]) -> int | None:
     """Condition, filter and query; None when the filter leaves none."""
     frames = choice.frames
     by_condition = frames.queries(choice.split)
-    shared.keep_within("condition", list(by_condition))
-    condition = st.selectbox(
-        "Condition", list(by_condition), key="condition", bind="query-params", width=160,
-        on_change=stay_at_place, args=(choice,),
-    )  # fmt: skip
+    condition = shared.pick("Condition", by_condition, "condition", 160, stay_at_place, args=(choice,))
     shown = browse.filters(models)
-    shared.keep_within("show", list(shown))
-    show = st.selectbox("Show", list(shown), format_func=shown.get, key="show", bind="query-params", width=215)
+    show = shared.pick("Show", shown, "show", 215, put_photo_away, format_func=shown.get)
     rows = by_condition[condition]
     if show != "all":
         rows = browse.narrowed(loading.searches_of(choice, models), rows, show, choice.rule)
     names = frames.frame[rows].tolist()
     if not names:
         return None
-    shared.keep_within("query", names)
-    chosen = st.selectbox(
-        f"Query, of {len(names)}", names, format_func=lambda name: name.split("/")[-1], key="query",
-        bind="query-params", width=130,
-    )  # fmt: skip
+    short = {name: name.split("/")[-1] for name in names}
+    chosen = shared.pick(f"Query, of {len(names)}", names, "query", 130, put_photo_away, format_func=short.get)
     step_buttons(names, names.index(chosen))
     return int(rows[names.index(chosen)])
 
@@ -71,14 +63,20 @@ def ask_query(choice: shared.Choice, models: list[Model]) -> int | None:
 def step_buttons(names: list[str], at: int) -> None:
     """Previous, next (also by the arrow keys) and random."""
     alone = len(names) < 2
-    back, on = names[at - 1], names[(at + 1) % len(names)]
-    st.button("Previous", icon=":material/chevron_left:", on_click=go_to, args=(back,), shortcut="Left", disabled=alone)
-    st.button("Next", icon=":material/chevron_right:", on_click=go_to, args=(on,), shortcut="Right", disabled=alone)
+    for word, step, arrow in (("Previous", -1, "Left"), ("Next", 1, "Right")):
+        name, icon = names[(at + step) % len(names)], f":material/chevron_{arrow.lower()}:"
+        st.button(word, icon=icon, on_click=go_to, args=(name,), shortcut=arrow, disabled=alone)
     st.button("Random", icon=":material/shuffle:", on_click=lambda: go_to(random.choice(names)), disabled=alone)
 
 
 def go_to(name: str) -> None:
     st.session_state["query"] = name
+    put_photo_away()
+
+
+def put_photo_away() -> None:
+    """Another query is asked: an uploader of another key is an empty one."""
+    st.session_state["photos"] = st.session_state.get("photos", 0) + 1
 
 
 def stay_at_place(choice: shared.Choice) -> None:
@@ -90,7 +88,9 @@ def stay_at_place(choice: shared.Choice) -> None:
 def ask_photo() -> browse.Asked | None:
     """A photo of the user's own; None without one, or when it cannot be read, which is said."""
     with st.popover("Own photo", icon=":material/add_a_photo:"):
-        upload = st.file_uploader("A street photo, at most 20 MB (JPEG or PNG)", key="photo")
+        upload = st.file_uploader(
+            "A street photo, at most 20 MB (JPEG or PNG)", key=f"photo-{st.session_state.get('photos', 0)}"
+        )
         st.caption("It stays in the memory of this app and is forgotten with the page.")
     if upload is not None:
         with shared.told_plainly():
@@ -103,7 +103,7 @@ def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) 
     frames = choice.frames
     panels = views.side_panels(frames, loading.side_view_of(choice, asked, models))
     columns = st.columns([1.3, 1, 1, 1], gap="small")
-    with columns[0].container(gap="xxsmall"):
+    with columns[0].container(gap="xxsmall", key="asked"):
         st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", browse.note(frames, asked)))
         st.image(asked.picture, width="stretch", alt=f"The query picture, {asked.name}")
     for column, panel in zip(columns[1:], panels, strict=False):
@@ -123,9 +123,7 @@ def draw_answers(choice: shared.Choice, asked: browse.Asked, results: list[Query
         if views.has_map(frames):
             draw_map(choice, asked, marks)
         else:
-            here = None if asked.query is None else tuple(frames.position[asked.query, :2])
-            database = frames.position[frames.database(choice.split)]
-            plan = plan_figure(database, here, choice.rule.radius_m, marks, MAP_HEIGHT)
+            plan = views.plan(frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
             st.plotly_chart(plan, key="plan", config=QUIET, alt="Plan of the query and the candidates, in metres")
 
 

@@ -1,10 +1,11 @@
 """What every page shares: the sidebar and what it says, errors told in one sentence, the way in through app.py."""
 
 import runpy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -58,8 +59,7 @@ def draw_sidebar() -> None:
     if not folders:
         return
     with st.sidebar:
-        keep_within("data", list(folders))
-        data = st.selectbox("Data set", list(folders), key="data", bind="query-params", on_change=_start_anew)
+        data = pick("Data set", folders, "data", "stretch", _start_anew)
         try:
             frames = frames_of(folders[data])
         except BadInput:
@@ -89,10 +89,14 @@ def choose(models: Sequence[str], data: str | None) -> None:
         _start_anew()
 
 
-def keep_within(key: str, options: Sequence[str]) -> None:
-    """Move a choice that is no longer offered to the first that is, before its widget is drawn."""
-    if options and key in st.session_state and st.session_state[key] not in options:
-        st.session_state[key] = options[0]
+def pick(
+    label: str, options: Iterable[str], key: str, width: int | Literal["stretch"], on_change: Callable, **more: Any
+) -> str:
+    """A select box whose choice is in the address; a choice that is no longer offered moves to the first that is."""
+    offered = list(options)
+    if offered and st.session_state.get(key, offered[0]) not in offered:
+        st.session_state[key] = offered[0]
+    return st.selectbox(label, offered, key=key, bind="query-params", width=width, on_change=on_change, **more)
 
 
 def is_dark() -> bool:

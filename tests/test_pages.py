@@ -138,7 +138,7 @@ def test_filters_narrow_the_queries_or_say_that_none_is_left(site):
     app = well(opened(radius="0.5"))
     choices = app.selectbox(key="show").options
     assert choices == [
-        "All queries", *(f"{name} is wrong" for name in MODELS), "my-bu-tf gains most over my-image-only",
+        "All queries", *(f"{name} is wrong" for name in MODELS), "my-bu-tf beats my-image-only",
     ]  # fmt: skip
     for choice in ("wrong:my-bu-tf", "gain:my-bu-tf:my-image-only"):
         app = well(app.selectbox(key="show").set_value(choice).run())
@@ -238,7 +238,7 @@ def photo(size: tuple[int, int] = (320, 240)) -> bytes:
 
 def test_ones_own_photo_is_answered_without_judgement(site):
     app = well(opened())
-    app = well(app.file_uploader(key="photo").set_value(("mine.jpg", photo(), "image/jpeg")).run())
+    app = well(app.file_uploader(key="photo-0").set_value(("mine.jpg", photo(), "image/jpeg")).run())
     page = html(app)
     assert "Your photo" in page
     assert "mine.jpg" in page
@@ -247,10 +247,21 @@ def test_ones_own_photo_is_answered_without_judgement(site):
     assert "Reconstructed" in page
 
 
+def test_another_query_puts_ones_own_photo_away(site):
+    app = well(opened())
+    app = well(app.file_uploader(key="photo-0").set_value(("mine.jpg", photo(), "image/jpeg")).run())
+    app = well(next(b for b in app.button if b.label == "Next").click().run())
+    assert "Your photo" not in html(app)
+    assert "overcast/000009" in html(app)
+    app = well(app.file_uploader(key="photo-1").set_value(("mine.jpg", photo(), "image/jpeg")).run())
+    app = well(app.selectbox(key="condition").select("night").run())
+    assert "night/000009" in html(app)
+
+
 @pytest.mark.parametrize("content", [b"no picture", photo()[:500]])
 def test_an_upload_that_is_no_picture_is_told_and_the_page_goes_on(site, content):
     app = opened()
-    app = app.file_uploader(key="photo").set_value(("mine.jpg", content, "image/jpeg")).run()
+    app = app.file_uploader(key="photo-0").set_value(("mine.jpg", content, "image/jpeg")).run()
     assert not app.exception
     assert "mine.jpg" in app.error[0].value
     assert "overcast/000008" in html(app)

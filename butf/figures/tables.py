@@ -14,14 +14,14 @@ def legend_html(models: Sequence[str]) -> str:
 
 
 def table_html(head: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
-    """A table whose cells are HTML already; the first cell of each row heads it."""
+    """A table whose cells are HTML already, the first of each row heading it. A wide one scrolls, its caption not."""
     top = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
     rows = "".join(
         f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>" for row in body
     )
     return (
-        f'<div class="table"><table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="table" role="region" aria-label="{escape(caption)}" tabindex="0"><table>'
+        f'<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table></div><p class="caption">{escape(caption)}</p>'
     )
 
 
