@@ -1,7 +1,7 @@
 """What every page shares: the sidebar and what it says, errors told in one sentence, the way in through app.py."""
 
 import runpy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +79,6 @@ def choice() -> Choice | None:
     frames = frames_of(folder)
     rule = PlaceRule(st.session_state["radius"], frames.place.angle_deg)
     return Choice(folder, frames, browse.asked_split(frames), tuple(st.session_state["models"]), rule)
-
-
-def choose(models: Sequence[str], data: str | None) -> None:
-    """Set the sidebar from a page, in the callback of a button: these models, and this data set unless None."""
-    st.session_state["models"] = list(models)
-    if data is not None and data != st.session_state.get("data"):
-        st.session_state["data"] = data
-        _start_anew()
 
 
 def pick(

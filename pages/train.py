@@ -1,6 +1,9 @@
 """Train: choose a method and data, start it in the background, watch it learn, and take the result to Explore."""
 
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -62,35 +65,37 @@ def offer(run: Run) -> None:
         st.subheader(state.name, anchor=False, width="content")
         st.badge(state.state, icon=icon, color=colour)
         st.space("stretch")
-        if state.active and st.button("Stop", icon=":material/stop:", help="It saves a checkpoint before it ends."):
-            with st.spinner("The trainer saves and ends"):
-                runs.stop(run)
-            st.rerun()
-        may_resume = state.resumable and runs.training_allowed()
-        if may_resume and st.button("Resume", icon=":material/resume:", type="primary"):
-            runs.resume(run)
-            st.rerun()
-        done = state.state == "finished"
-        use = {"icon": ":material/travel_explore:", "type": "primary", "on_click": choose_for_explore, "args": (state,)}
-        if done and st.button("Use it on Explore", **use):
-            st.switch_page("pages/explore.py")
+        if state.active:
+            act("Stop", ":material/stop:", runs.stop, run, help="It saves a checkpoint before it ends.")
+        if state.resumable and runs.training_allowed():
+            act("Resume", ":material/resume:", runs.resume, run, type="primary")
+        if state.state == "finished":
+            st.html(link_to_explore(state), width="content")
         if not state.active:
-            confirm_delete(run)
+            with st.popover("Delete", icon=":material/delete:"):
+                st.write(f"Delete {run.name} with its checkpoint, its curves and its model? This cannot be undone.")
+                act("Delete it", ":material/delete_forever:", runs.delete, run, type="primary")
 
 
-def confirm_delete(run: Run) -> None:
-    with st.popover("Delete", icon=":material/delete:"):
-        st.write(f"Delete {run.name} with its checkpoint, its curves and its model? This cannot be undone.")
-        if st.button("Delete it", type="primary"):
-            runs.delete(run)
-            st.rerun()
+def act(label: str, icon: str, action: Callable[[Run], None], run: Run, **looks: str) -> None:
+    """A button that does something to a run, in a callback: a poll that comes between cannot make it forgotten."""
+
+    def do() -> None:
+        with shared.told_plainly():
+            action(run)
+
+    st.button(label, icon=icon, on_click=do, key=f"{label} {run.name}", **looks)
 
 
-def choose_for_explore(state: RunState) -> None:
-    """Have this run beside the shipped models, and its own data set, in the sidebar."""
-    data = [name for name, folder in find_datasets().items() if state.data in (name, str(folder))]
+def link_to_explore(state: RunState) -> str:
+    """A link to Explore with this run beside the shipped models, on the run's own data set.
+
+    An address, since no page may change widgets that are bound to it, such as the sidebar's, once they are drawn.
+    """
     own = zoo.name_of(Run(state.path).weights_path)
-    shared.choose(dict.fromkeys([*default_models(zoo.available()), own]), data[0] if data else None)
+    asked = [("models", name) for name in dict.fromkeys([*default_models(zoo.available()), own])]
+    asked += [("data", name) for name, folder in find_datasets().items() if state.data in (name, str(folder))]
+    return f'<a class="go" href="./?{escape(urlencode(asked))}">Use it on Explore</a>'
 
 
 def watch(name: str, words: dict[str, str]) -> None:

@@ -98,7 +98,7 @@ def config(**fields) -> dict:
     return {"method": "bu-tf", "data": "town", "steps": 10_000, "pause": 0.01, **fields}
 
 
-def until(condition: Callable[[], object], seconds: float = 40) -> None:
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -105,7 +105,7 @@ def _line(
         name=name.split(":")[0],
         legendgroup=name,
         showlegend=showlegend,
-        mode=mode,
+        mode="lines+markers" if len(steps) == 1 else mode,
         line={"color": translucent(colour, opacity), "width": width, "dash": dash},
         hovertemplate=f"{name}<br>step %{{x:.0f}}: %{{y:.3g}}{unit}<extra></extra>",
     )
