@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -22,10 +22,12 @@ from butf.dataset.areas import Areas, read_areas
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
 from butf.figures.ground import around
+from butf.files import read_image
 from butf.networks.card import Card
 from butf.networks.zoo import OFF_THE_SHELF, Model, find, load
 from butf.retrieval.explore import QueryResult, SplitSearch, query_table
 
+PHOTO_SIDE = 1280
 SHOWN_FIRST = ("image-only", "hallucination", "bu-tf")
 
 
@@ -161,10 +163,17 @@ def asked_frame(frames: Frames, query: int) -> Asked:
 def note(frames: Frames, asked: Asked) -> str:
     """Which picture it is, and whether training may have seen places under its condition."""
     if asked.query is None:
-        return f"{asked.name}; any change of the query goes back to the data set"
+        return f"{asked.name}; choose a query to go back"
     if frames.seen(str(frames.condition[asked.query])):
         return asked.name
     return f"{asked.name}, a condition unseen in training"
+
+
+def asked_photo(source: BinaryIO, name: str, key: str) -> Asked:
+    """A photo of the user's own, made no larger than is of use; `BadInput` when it cannot be read or is too large."""
+    picture = read_image(source, name)
+    picture.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    return Asked(None, picture, name, key)
 
 
 def answers(

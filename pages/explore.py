@@ -9,7 +9,6 @@ from butf import browse, views
 from butf.figures import gallery
 from butf.figures.map import answer_layer, base_map
 from butf.figures.marks import Mark
-from butf.files import read_image
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult
 from pages import loading, shared
@@ -94,7 +93,7 @@ def ask_photo() -> browse.Asked | None:
         st.caption("It stays in the memory of this app and is forgotten with the page.")
     if upload is not None:
         with shared.told_plainly():
-            return browse.Asked(None, read_image(upload, upload.name), upload.name, upload.file_id)
+            return browse.asked_photo(upload, upload.name, upload.file_id)
     return None
 
 

@@ -230,6 +230,13 @@ def test_the_radius_follows_the_data_set(site):
     assert app.selectbox(key="condition").value == "overcast"
 
 
+def huge() -> bytes:
+    """A picture of 100 megapixels in a few kilobytes."""
+    stream = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def photo(size: tuple[int, int] = (320, 240)) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), dtype=np.uint8)).save(stream, "JPEG")
@@ -258,7 +265,7 @@ def test_another_query_puts_ones_own_photo_away(site):
     assert "night/000009" in html(app)
 
 
-@pytest.mark.parametrize("content", [b"no picture", photo()[:500]])
+@pytest.mark.parametrize("content", [b"no picture", photo()[:500], huge()])
 def test_an_upload_that_is_no_picture_is_told_and_the_page_goes_on(site, content):
     app = opened()
     app = app.file_uploader(key="photo-0").set_value(("mine.jpg", content, "image/jpeg")).run()

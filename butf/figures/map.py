@@ -83,7 +83,7 @@ def answer_layer(
     if query is not None:
         circle = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
         folium.Circle(query, radius=radius_m, interactive=False, **circle).add_to(layer)
-        ring = {"at": query, "anchor": [22, 22], "size": 44, "z": -1000, "text": "the query"}
+        ring = {"at": query, "anchor": [22, 22], "size": 44, "z": -10_000, "text": "the query"}
         spots.append(ring | {"html": _query_svg(colours)})
     layer.add_child(Spots(spots))
     return layer
@@ -144,7 +144,7 @@ def _spot(mark: Mark, shift: tuple[float, float], colours: Palette) -> dict:
     )
     anchor = [round(12 - shift[0]), round(12 - shift[1])]
     text = escape(f"{mark.text} ({mark.frame})")
-    return {"at": [mark.y, mark.x], "anchor": anchor, "size": 24, "z": -mark.rank, "html": svg, "text": text}
+    return {"at": [mark.y, mark.x], "anchor": anchor, "size": 24, "z": -100 * mark.rank, "html": svg, "text": text}
 
 
 def _query_svg(colours: Palette) -> str:
