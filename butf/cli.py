@@ -53,6 +53,11 @@ COMMANDS = {
         "recall, reconstruction errors and paired tests of models on a split",
         "evaluate --data town --split test --models image-only bu-tf --json results.json",
     ),
+    "experiment": Command(
+        "butf.commands.experiment",
+        "train and judge everything that a claim rests on; resumable at every model",
+        "experiment paper --data data/town",
+    ),
     "describe": Command(
         "butf.commands.describe",
         "write the descriptors of all pictures in a folder",

@@ -55,6 +55,14 @@ def imitation_loss(hallucinated: Tensor, true: Tensor) -> Tensor:
     return F.mse_loss(hallucinated, target) / target.square().mean().clamp(min=1e-12)
 
 
+def direction_loss(features: Tensor, target: Tensor) -> Tensor:
+    """How far the features of each position point from the target's, `(B, C, h, w)` both: mean of 1 - cosine.
+
+    A distillation loss; lengths are free. The target gets no gradient.
+    """
+    return (1 - F.cosine_similarity(features, target.detach(), dim=1)).mean()
+
+
 def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
     """Euclidean distance of rows, `(B,)`, or its square."""
     square = (a - b).square().sum(dim=1)

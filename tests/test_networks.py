@@ -49,7 +49,7 @@ def test_gem_of_power_one_is_the_mean_and_of_a_high_power_the_maximum() -> None:
 
 
 @pytest.mark.parametrize("trunk", TRUNKS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "rgbd"])
 def test_every_method_gives_one_descriptor_of_unit_parts(method: str, trunk: str) -> None:
     network = build_network(method, trunk, pretrained=False).eval()
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_every_method_gives_one_descriptor_of_unit_parts(method: str, trunk: str
     torch.testing.assert_close(torch.cat(parts, dim=1), found.descriptor)
     for part in parts:
         torch.testing.assert_close(part.norm(dim=1), torch.ones(2))
-    if method == "bu-tf":
+    if method.startswith("bu-tf"):
         assert found.side_map.shape == (2, 1, 24, 32) and 0 <= found.side_map.min() <= found.side_map.max() <= 1
     else:
         assert found.side_map is None
@@ -69,7 +69,65 @@ def test_every_method_gives_one_descriptor_of_unit_parts(method: str, trunk: str
 def test_sizes_are_those_of_the_talk(trunk: str) -> None:
     assert size_ratio(build_network("image-only", trunk, pretrained=False), trunk) == 1.0
     assert size_ratio(build_network("hallucination", trunk, pretrained=False), trunk) == 2.0
-    assert 1.0 < size_ratio(build_network("bu-tf", trunk, pretrained=False), trunk) <= 1.40
+    bu_tf = size_ratio(build_network("bu-tf", trunk, pretrained=False), trunk)
+    assert 1.0 < bu_tf <= 1.40
+    assert size_ratio(build_network("image-only-wide", trunk, pretrained=False), trunk) == pytest.approx(
+        bu_tf, rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_a_trunk_in_two_parts_is_the_whole_one(trunk: str) -> None:
+    network = build_trunk(trunk, pretrained=False).eval()
+    with torch.no_grad():
+        whole = network(PICTURES)
+        network.pretrained = True
+        network.keep_stages(3)
+        assert 0 < network.kept_stages <= len(network.stages) - 2
+        assert len(network.early(PICTURES)) == network.kept_stages + 1
+        for found, expected in zip(network.late(network.early(PICTURES)), whole, strict=True):
+            torch.testing.assert_close(found, expected)
+
+
+def test_kept_stages_stay_in_evaluation_and_get_no_gradient() -> None:
+    network = build_network("image-only", "efficientnet-lite0")
+    network.trunk.keep_stages(3)
+    network.train()
+    network.describe(PICTURES).main[:, 0].sum().backward()
+    kept = [parameter for stage in network.trunk.stages[:3] for parameter in stage.parameters()]
+    assert kept and all(parameter.grad is None for parameter in kept)
+    assert not any(module.training for stage in network.trunk.stages[:3] for module in stage.children())
+    assert all(stage.training for stage in network.trunk.stages[3:])
+    assert network.trunk.features.blocks[4][0].conv_pw.weight.grad.abs().sum() > 0
+
+
+def test_a_trunk_of_random_weights_keeps_none() -> None:
+    network = build_trunk("efficientnet-lite0", pretrained=False)
+    network.keep_stages(3)
+    assert network.kept_stages == 0
+
+
+def test_rgbd_reads_the_side_modality_and_says_so_without_it() -> None:
+    network = build_network("rgbd", "efficientnet-lite0").eval()
+    with pytest.raises(BadInput, match="choose bu-tf"):
+        network.describe(PICTURES)
+    side, valid = torch.rand(2, 1, 24, 32), torch.ones(2, 1, 24, 32, dtype=torch.bool)
+    with torch.no_grad():
+        found = network.describe_measured(PICTURES, side, valid)
+        other = network.describe_measured(PICTURES, 1 - side, valid)
+    assert found.descriptor.shape == (2, network.descriptor_dim)
+    torch.testing.assert_close(found.main, other.main)
+    assert not torch.allclose(found.side, other.side)
+
+
+def test_the_follow_up_form_cuts_depth_from_triplets() -> None:
+    network = build_network("bu-tf-reencode", "efficientnet-lite0").train()
+    network.describe(PICTURES).side_map.sum().backward()
+    assert all(parameter.grad is None for parameter in network.trunk.parameters())
+    network.zero_grad(set_to_none=True)
+    network.describe(PICTURES).side[:, 0].sum().backward()
+    assert all(parameter.grad is None for parameter in network.decoder.parameters())
+    assert network.side_trunk.features.conv_stem.weight.grad.abs().sum() > 0
 
 
 def test_depth_reaches_the_trunk_and_the_side_triplets_the_decoder() -> None:

@@ -1,5 +1,6 @@
 """Training for real, on a tiny street: every method ends in a model, and a stopped run resumes to the bit."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.networks import zoo
+from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import trainer as trainer_module
 from butf.training.augmentation import augment, warp
@@ -61,11 +63,22 @@ def stop_after(steps: int, run: Run) -> None:
         trainer.fit(flag)
 
 
-@pytest.mark.parametrize(("method", "phases"), [("image-only", 1), ("bu-tf", 2), ("hallucination", 3)])
-def test_a_stopped_run_resumes_to_the_bit(tiny_dataset: Path, method: str, phases: int) -> None:
-    whole = new_run(tiny_dataset, "whole", method=method)
+@pytest.mark.parametrize(
+    ("method", "phases", "values"),
+    [
+        ("image-only", 1, {}),
+        ("bu-tf", 2, {}),
+        ("hallucination", 3, {}),
+        ("bu-tf-adapted", 2, {"extra_pictures": 3}),
+        ("image-only-wide", 2, {"extra": "consistency", "extra_pictures": 3}),
+    ],
+)
+def test_a_stopped_run_resumes_to_the_bit(
+    tiny_dataset: Path, method: str, phases: int, values: dict[str, object]
+) -> None:
+    whole = new_run(tiny_dataset, "whole", method=method, **values)
     train(whole)
-    parts = new_run(tiny_dataset, "parts", method=method)
+    parts = new_run(tiny_dataset, "parts", method=method, **values)
     stop_after(4 * phases - 1, parts)  # inside the last training step, between two checkpoints
     assert parts.state().state == "stopped" and not parts.complete
     train(parts)
@@ -97,6 +110,48 @@ def test_place_labels_of_unseen_conditions_are_never_used(tiny_dataset: Path) ->
     assert set(frames.split[batches.indices]) == {"train"}
 
 
+def test_extra_pictures_are_train_pictures_of_unseen_conditions(tiny_dataset: Path) -> None:
+    frames = Frames.load(tiny_dataset)
+    run = new_run(tiny_dataset, "mine", method="bu-tf-adapted")
+    trainer = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
+    assert set(frames.condition[trainer.extra.indices]) == {"night"}
+    assert set(frames.split[trainer.extra.indices]) == {"train"}
+    assert trainer._extra() is None  # the first training step is image-only's
+    trainer.progress.phase = 1
+    extra = trainer._extra()
+    assert extra.images.shape == extra.again.shape and not torch.allclose(extra.images, extra.again)
+    assert extra.valid.any()
+
+
+@pytest.mark.parametrize("method", ["bu-tf-reencode", "rgbd"])
+def test_other_forms_end_in_a_model_with_the_recall_of_val(tiny_dataset: Path, method: str) -> None:
+    run = new_run(tiny_dataset, "mine", method=method, steps=2)
+    train(run)
+    card = zoo.load("mine").card
+    assert card.training_steps == 2 and set(card.val_recall) == {"overcast", "night", "mean"}
+    assert card.encoding.modality == "depth"
+
+
+def test_early_stages_stay_as_imagenet_left_them_and_later_ones_change(tiny_dataset: Path) -> None:
+    train(new_run(tiny_dataset, "mine", method="bu-tf"))
+    start = build_trunk("efficientnet-lite0").stages
+    for number, stage in enumerate(zoo.load("mine").network.trunk.stages):
+        pairs = zip(stage.state_dict().values(), start[number].state_dict().values(), strict=True)
+        assert all(torch.equal(found, expected) for found, expected in pairs) == (number < 3)
+
+
+@pytest.mark.parametrize(("reach", "extra_reach"), [(1.0, 0.0), (0.0, 1.0), (0.5, 1.0)])
+def test_reach_scales_what_passes_from_the_decoder_into_the_trunk(reach: float, extra_reach: float) -> None:
+    recipe = build_recipe(TrainConfig(method="bu-tf-adapted", decoder_reach=reach, extra_reach=extra_reach))
+    maps = [torch.rand(5, 2, 3, 4, requires_grad=True) for _ in range(3)]
+    given = recipe.towards_decoder(maps, 3)
+    torch.testing.assert_close(given, maps)
+    sum(level.sum() for level in given).backward()
+    for level in maps:
+        torch.testing.assert_close(level.grad[:3], torch.full((3, 2, 3, 4), reach))
+        torch.testing.assert_close(level.grad[3:], torch.full((2, 2, 3, 4), extra_reach))
+
+
 def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> None:
     train(new_run(tiny_dataset, "first", method="image-only"))
     run = new_run(tiny_dataset, "second", method="bu-tf", start_from="first")
@@ -116,6 +171,7 @@ def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> N
         ({"method": "bu-tf", "start_from": "off-the-shelf"}, "start_from needs image-only on efficientnet-lite0"),
         ({"method": "bu-tf", "modality": "reflectance"}, "has no reflectance for frame"),
         ({"places": 500}, "expected at least 500"),
+        ({"method": "bu-tf", "start_from": "image-only", "kept_stages": 2}, "this run has 2; give both the same"),
         ({"data": "/nowhere"}, "/nowhere is not a data set"),
     ],
 )
@@ -124,6 +180,15 @@ def test_what_cannot_be_trained_says_why(tiny_dataset: Path, values: dict[str, o
     with pytest.raises(BadInput, match=message):
         train(run)
     assert run.state().state == "failed" and message.split()[-1] in run.state().message
+
+
+def test_without_an_unseen_condition_there_is_nothing_to_adapt_to(tiny_dataset: Path) -> None:
+    description = json.loads((tiny_dataset / "dataset.json").read_text())
+    for traversal in description["traversals"]:
+        traversal["labels"] = True
+    (tiny_dataset / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(BadInput, match="no frame of split train in an unseen condition"):
+        train(new_run(tiny_dataset, "mine", method="bu-tf-adapted"))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(
@@ -148,7 +213,9 @@ def test_hallucination_starts_from_the_depth_network_and_leaves_it_alone() -> No
 
 
 def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
-    config = TrainConfig(method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, lambda_div=0.1)
+    config = TrainConfig(
+        method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, sigma_keep=0.2, lambda_div=0.1
+    )
     recipe = build_recipe(config).eval()
     rng = torch.Generator().manual_seed(0)
     label = torch.tensor([0, 0, 1, 1])
@@ -167,7 +234,9 @@ def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
         + 0.5 * terms["full"]
         + 7.0 * terms["transfer"]
         + max(terms["full"] - terms["main"] + 0.1, 0.0)
+        + 0.2 * terms["keep"]
     )
+    assert terms["keep"] == pytest.approx(0, abs=1e-6)  # nothing has moved yet
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
 
 

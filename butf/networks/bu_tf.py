@@ -29,6 +29,14 @@ class BottomUpTransfer(Network):
         self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM
 
     def describe(self, images: Tensor) -> Description:
-        maps = self.trunk(images)
-        features, side_map = self.decoder(maps, (images.shape[-2], images.shape[-1]))
+        return self.describe_maps(self.trunk(images), (images.shape[-2], images.shape[-1]))
+
+    def describe_maps(
+        self, maps: list[Tensor], size: tuple[int, int], for_decoder: list[Tensor] | None = None
+    ) -> Description:
+        """`describe`, from the trunk's maps of pictures of `size` (H, W).
+
+        Training may give the decoder maps of the same values whose gradients go elsewhere.
+        """
+        features, side_map = self.decoder(maps if for_decoder is None else for_decoder, size)
         return describe_parts(self.pool(maps[-1]), self.side_pool(self.adapter(features)), side_map)

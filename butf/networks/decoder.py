@@ -12,32 +12,43 @@ def convolve(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     )
 
 
-class Decoder(nn.Module):
+class FeatureDecoder(nn.Module):
+    """The trunk's maps brought together at an eighth of the picture's size: what a side descriptor is pooled from."""
+
+    def __init__(self, channels: tuple[int, int, int], width: int):
+        super().__init__()
+        _, eighth, sixteenth = channels
+        self.reduce = nn.Sequential(convolve(sixteenth, width, 1), convolve(width, width))
+        self.lateral8 = nn.Conv2d(eighth, width, 1)
+        self.refine8 = convolve(width, width)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Features `(B, width, H/8, W/8)` from the trunk's `maps`."""
+        _, eighth, sixteenth = maps
+        return self.refine8(resize(self.reduce(sixteenth), eighth) + self.lateral8(eighth))
+
+
+class Decoder(FeatureDecoder):
     """Reconstructs the side modality at a quarter of the picture's size (slide equation 2, `M~`).
 
     Lighter than the talk's decoder, which alone doubles AlexNet: bilinear upsampling and thin 3x3 convolutions, with
     1x1 lateral connections from the trunk's maps at strides 8 and 4 that give the map its edges.
     """
 
-    def __init__(self, channels: tuple[int, int, int], width: int = 80):
-        super().__init__()
-        quarter, eighth, sixteenth = channels
-        self.reduce = nn.Sequential(convolve(sixteenth, width, 1), convolve(width, width))
-        self.lateral8 = nn.Conv2d(eighth, width, 1)
-        self.refine8 = convolve(width, width)
+    def __init__(self, channels: tuple[int, int, int], width: int):
+        super().__init__(channels, width)
         self.narrow = nn.Conv2d(width, width // 2, 1)
-        self.lateral4 = nn.Conv2d(quarter, width // 2, 1)
+        self.lateral4 = nn.Conv2d(channels[0], width // 2, 1)
         self.refine4 = convolve(width // 2, width // 2)
         self.output = nn.Conv2d(width // 2, 1, 3, padding=1)
 
     def forward(self, maps: list[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Decode the trunk's `maps` of pictures of `size` (H, W).
 
-        Returns the features at stride 8, `(B, width, H/8, W/8)`, from which the side descriptor is pooled, and the
-        side map `(B, 1, H/4, W/4)` in 0..1.
+        Returns the features at stride 8, `(B, width, H/8, W/8)`, and the side map `(B, 1, H/4, W/4)` in 0..1.
         """
-        quarter, eighth, sixteenth = maps
-        features = self.refine8(resize(self.reduce(sixteenth), eighth) + self.lateral8(eighth))
+        features = super().forward(maps)
+        quarter = maps[0]
         fine = self.refine4(resize(self.narrow(features), quarter) + self.lateral4(quarter))
         logits = F.interpolate(self.output(fine), (size[0] // 4, size[1] // 4), mode="bilinear", align_corners=False)
         return features, torch.sigmoid(logits.float())

@@ -33,6 +33,8 @@ class Network(nn.Module):
     """A method's deployed network: everything that is needed at test time, and nothing else."""
 
     descriptor_dim: int
+    reads_side: bool = False
+    """Whether a picture is not enough: `rgbd` is given the measured side modality too."""
 
     def describe(self, images: Tensor) -> Description:
         """Describe `(B, 3, H, W)` RGB pictures in 0..1; H and W are multiples of 16."""

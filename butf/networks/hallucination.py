@@ -21,14 +21,5 @@ class Hallucination(Network):
         self.side_pool = GeM()
         self.descriptor_dim = 2 * self.trunk.channels[-1]
 
-    def side_features(self, images: Tensor) -> Tensor:
-        """The hallucinated features `(B, C, H/16, W/16)`, which equation 2 compares with those of the true depth."""
-        return self.side_trunk(images)[-1]
-
     def describe(self, images: Tensor) -> Description:
-        return self.describe_features(images)[0]
-
-    def describe_features(self, images: Tensor) -> tuple[Description, Tensor]:
-        """`describe`, and the hallucinated features that its side part was pooled from."""
-        side = self.side_features(images)
-        return describe_parts(self.pool(self.trunk(images)[-1]), self.side_pool(side)), side
+        return describe_parts(self.pool(self.trunk(images)[-1]), self.side_pool(self.side_trunk(images)[-1]))

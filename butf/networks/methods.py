@@ -8,14 +8,30 @@ from butf.networks.bu_tf import BottomUpTransfer
 from butf.networks.description import Network
 from butf.networks.hallucination import Hallucination
 from butf.networks.image_only import ImageOnly
+from butf.networks.image_only_wide import ImageOnlyWide
+from butf.networks.reencode import Reencoder
+from butf.networks.rgbd import RGBD
 
-METHODS = ("off-the-shelf", "image-only", "hallucination", "bu-tf")
-TRAINING_STEPS = {"off-the-shelf": 0, "image-only": 1, "hallucination": 3, "bu-tf": 2}
 NETWORKS: dict[str, type[Network]] = {
     "off-the-shelf": ImageOnly,
     "image-only": ImageOnly,
     "hallucination": Hallucination,
     "bu-tf": BottomUpTransfer,
+    "bu-tf-adapted": BottomUpTransfer,
+    "bu-tf-reencode": Reencoder,
+    "image-only-wide": ImageOnlyWide,
+    "rgbd": RGBD,
+}
+METHODS = tuple(NETWORKS)
+TRAINING_STEPS = {
+    "off-the-shelf": 0,
+    "image-only": 1,
+    "hallucination": 3,
+    "bu-tf": 2,
+    "bu-tf-adapted": 2,
+    "bu-tf-reencode": 2,
+    "image-only-wide": 2,
+    "rgbd": 2,
 }
 
 

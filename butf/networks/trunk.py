@@ -18,9 +18,13 @@ class Trunk(nn.Module):
     """Base of the trunks. `channels` are those of the maps at strides 4, 8 and 16."""
 
     channels: tuple[int, int, int]
+    taps: tuple[int, int, int]
+    """The stages whose outputs are the feature maps."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
         super().__init__()
+        self.kept_stages = 0
+        self.pretrained = False
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -28,9 +32,45 @@ class Trunk(nn.Module):
         """Shift and scale `(B, 3, H, W)` RGB in 0..1 to what the ImageNet weights expect."""
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        """The parts in order, from the picture on; the first ones may be kept at their ImageNet weights."""
+        raise NotImplementedError
+
+    def keep_stages(self, count: int) -> None:
+        """Keep the first stages in training as ImageNet left them: weights and batch-norm statistics.
+
+        `count` of them, but never the last two, and none where the trunk began from random weights.
+        """
+        self.kept_stages = min(count, len(self.stages) - 2) if self.pretrained else 0
+        for stage in self.stages[: self.kept_stages]:
+            stage.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Trunk":
+        """Training or evaluation mode; kept stages stay in evaluation mode."""
+        super().train(mode)
+        for stage in self.stages[: self.kept_stages]:
+            stage.eval()
+        return self
+
     def forward(self, images: Tensor) -> list[Tensor]:
         """Feature maps of `(B, 3, H, W)` RGB in 0..1: about H/4, H/8 and H/16 high."""
-        raise RuntimeError(f"{type(self).__name__} has no forward()")
+        return self.late(self.early(images))
+
+    def early(self, images: Tensor) -> list[Tensor]:
+        """The output of each kept stage for `(B, 3, H, W)` RGB in 0..1, before them the normalised pictures."""
+        return self._run([self.normalise(images)], self.stages[: self.kept_stages])
+
+    def late(self, early: list[Tensor]) -> list[Tensor]:
+        """The feature maps, from what `early` gave: a trunk that kept the same stages can take it too."""
+        outputs = self._run(early, self.stages[len(early) - 1 :])
+        return [outputs[1 + stage] for stage in self.taps]
+
+    @staticmethod
+    def _run(outputs: list[Tensor], stages: tuple[nn.Module, ...]) -> list[Tensor]:
+        for stage in stages:
+            outputs = [*outputs, stage(outputs[-1])]
+        return outputs
 
 
 class EfficientNetLite0(Trunk):
@@ -41,6 +81,7 @@ class EfficientNetLite0(Trunk):
     """
 
     channels = (24, 40, 112)
+    taps = (2, 3, 5)
 
     def __init__(self, pretrained: bool = True):
         super().__init__(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -49,6 +90,12 @@ class EfficientNetLite0(Trunk):
         self.features.blocks = self.features.blocks[:5]
         if pretrained:
             self.features.load_state_dict(self._imagenet())
+            self.pretrained = True
+
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        stem = nn.Sequential(self.features.conv_stem, self.features.bn1)
+        return (stem, *self.features.blocks)
 
     def _imagenet(self) -> dict[str, Tensor]:
         whole = timm.create_model("tf_efficientnet_lite0").state_dict()
@@ -56,9 +103,6 @@ class EfficientNetLite0(Trunk):
         weights = torch.load(file, map_location="cpu", weights_only=True)
         named = dict(zip(whole, weights.values(), strict=True))
         return {name: named[name] for name in self.features.state_dict()}
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return self.features(self.normalise(images))
 
 
 class AlexNet(Trunk):
@@ -69,6 +113,7 @@ class AlexNet(Trunk):
     """
 
     channels = (64, 192, 256)
+    taps = (0, 1, 2)
 
     def __init__(self, pretrained: bool = True):
         super().__init__(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -83,12 +128,12 @@ class AlexNet(Trunk):
                     if name.startswith("features.")
                 }
             )
+            self.pretrained = True
         self.conv1, self.conv2, self.conv3 = layers[0:2], layers[2:5], layers[5:11]
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        quarter = self.conv1(self.normalise(images))
-        eighth = self.conv2(quarter)
-        return [quarter, eighth, self.conv3(eighth)]
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        return self.conv1, self.conv2, self.conv3
 
 
 def alexnet_file() -> Path | None:

@@ -9,6 +9,8 @@ from butf.networks.trunk import TRUNKS
 
 TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
 
+EXTRA = ("none", "statistics", "consistency")
+
 
 def option(default: Any, about: str) -> Any:
     """A field with a default and the sentence that the command line and the Train page show for it."""
@@ -32,6 +34,8 @@ class TrainConfig:
     places: int = option(13, "places in a batch")
     views: int = option(3, "pictures of each place in a batch, from different traversals where there are some")
     learning_rate: float = option(5e-4, "highest learning rate of AdamW; it warms up and falls as a cosine")
+    trunk_rate: float = option(1.0, "share of the learning rate at which the trunks' weights change")
+    kept_stages: int = option(3, "first stages of the trunks that stay as ImageNet left them, of AlexNet one at most")
     weight_decay: float = option(1e-3, "weight decay of AdamW")
     margin: float = option(0.25, "margin of the triplet loss (slide equation 1, lambda)")
     squared_distance: bool = option(False, "squared distances in the triplet loss, as on the slide, or plain ones")
@@ -43,7 +47,17 @@ class TrainConfig:
     sigma_side: float = option(1.0, "weight of the side descriptor's triplet loss (slide equation 3)")
     sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
     sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
+    sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
+    decoder_reach: float = option(1.0, "share of the gradient that passes from bu-tf's decoder into the trunk")
+    extra: str = option(
+        "none",
+        "what image-only-wide does with pictures of unseen conditions, their places and depth unknown: "
+        "none, statistics (of batch normalisation), consistency (of two changes of a picture); "
+        "bu-tf-adapted always learns from their depth",
+    )
+    extra_pictures: int = option(13, "such pictures in a batch")
+    extra_reach: float = option(1.0, "decoder_reach for the extra pictures; 0 adapts the decoder alone")
     validate_every: int = option(100, "optimiser steps between two measurements of recall on the val areas")
     checkpoint_every: int = option(50, "optimiser steps between two checkpoints")
     device: str = option("auto", "auto, cpu or cuda")
@@ -51,6 +65,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
+        check_choice("extra", self.extra, EXTRA)
+        if self.extra != "none" and self.method != "image-only-wide":
+            raise BadInput(f"extra is {self.extra!r} for {self.method}; only image-only-wide has that choice")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         for name, low in (
             ("steps", 1),
@@ -61,11 +78,14 @@ class TrainConfig:
             ("refresh_every", 1),
             ("validate_every", 1),
             ("checkpoint_every", 1),
+            ("kept_stages", 0),
+            ("extra_pictures", 1),
         ):
             check_number(name, getattr(self, name), low, int)
         for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
             check_number(name, getattr(self, name), 1e-9, float)
-        for name in ("weight_decay", "hard_share", "sigma_side", "sigma_full", "sigma_transfer"):
+        sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_keep")
+        for name in (*sigmas, "weight_decay", "trunk_rate", "hard_share", "decoder_reach", "extra_reach"):
             check_number(name, getattr(self, name), 0.0, float)
         if self.hard_share > 1:
             raise BadInput(f"hard_share is {self.hard_share}; expected a share between 0 and 1")
@@ -74,6 +94,11 @@ class TrainConfig:
                 f"negative_share is {self.negative_share}; expected more than positive_share, "
                 f"{self.positive_share}, so that no pair is both"
             )
+
+    @property
+    def sees_extra(self) -> bool:
+        """Whether training shows the network pictures of conditions whose place labels it may not use."""
+        return self.method == "bu-tf-adapted" or self.extra != "none"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by field name, as `config.json` holds them."""

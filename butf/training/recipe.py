@@ -6,11 +6,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from butf.losses import batch_hard_loss, bottom_up_loss, diversification_loss, imitation_loss, transfer_loss
-from butf.networks.description import Description
+from butf.losses import (
+    batch_hard_loss,
+    bottom_up_loss,
+    direction_loss,
+    diversification_loss,
+    imitation_loss,
+    transfer_loss,
+)
+from butf.networks.colours import colour_ramp
+from butf.networks.description import Description, describe_parts
 from butf.networks.methods import build_network
 from butf.networks.pooling import GeM
-from butf.networks.trunk import build_trunk
+from butf.networks.trunk import Trunk, build_trunk
 from butf.training.config import TrainConfig
 
 
@@ -28,6 +36,21 @@ class Batch:
     """(B, B) bool."""
     negatives: Tensor
     """(B, B) bool."""
+    extra: "Extra | None" = None
+
+
+@dataclass(frozen=True)
+class Extra:
+    """E pictures of unseen conditions with their side modality: nobody knows which place they show."""
+
+    images: Tensor
+    """(E, 3, H, W) RGB in 0..1, augmented."""
+    side: Tensor
+    """(E, 1, h, w) encoded to 0..1."""
+    valid: Tensor
+    """(E, 1, h, w) bool."""
+    again: Tensor
+    """(E, 3, H, W), the same pictures augmented in another way."""
 
 
 class Recipe(nn.Module):
@@ -40,18 +63,45 @@ class Recipe(nn.Module):
         super().__init__()
         self.config = config
         self.network = build_network(config.method, config.trunk)
+        imagenet = build_trunk(config.trunk)
+        self.imagenet = imagenet if config.sigma_keep and imagenet.pretrained else None
+
+    def keep_early_stages(self) -> None:
+        """Keep the first stages of all trunks as they are."""
+        for module in self.modules():
+            if isinstance(module, Trunk):
+                module.keep_stages(self.config.kept_stages)
 
     def begin(self, phase: str) -> None:
         """Prepare the modules for a training step; called once, when the step starts."""
 
     def trained(self, phase: str) -> list[nn.Module]:
-        """The modules whose parameters a training step changes."""
+        """The modules whose parameters a training step changes, but for the trunks' kept stages."""
         return [self.network.trunk, self.network.pool] if phase == "main" else [self.network]
 
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
         """The loss terms of a batch by name; `loss` is the one to descend."""
-        main = self.triplet(self.network.pool(self.network.trunk(batch.images)[-1]), batch)
-        return {"loss": main, "main": main}
+        early = self.network.trunk.early(with_extra(batch, self.config.extra == "consistency"))
+        maps = self.network.trunk.late(early)
+        if phase == "main":
+            main = self.triplet(self.network.pool(maps[-1]), batch)
+            terms = {"loss": main, "main": main}
+        else:
+            terms = self.later_losses(phase, batch, early, maps)
+        if self.imagenet is not None and phase != "depth":
+            terms["keep"] = self.drift(early, maps)
+            terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep"]
+        return terms
+
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+        """The terms of a training step after the first, from what the image trunk makes of the batch's pictures."""
+        raise RuntimeError(f"{self.config.method} has no training step {phase!r}")
+
+    def drift(self, early: list[Tensor], maps: list[Tensor]) -> Tensor:
+        """How far the image trunk's last map went from that of ImageNet's weights on the same pictures."""
+        with torch.no_grad():
+            start = self.imagenet.late([level.detach() for level in early])
+        return direction_loss(maps[-1], start[-1])
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
         """Equation 1 over the batch's hardest triplets."""
@@ -59,18 +109,18 @@ class Recipe(nn.Module):
             descriptors, batch.positives, batch.negatives, self.config.margin, self.config.squared_distance
         )
 
-    def add_up(self, description: Description, transfer: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Equation 3, and equation 4 where `lambda_div` is set."""
+    def add_up(self, description: Description, transfer: Tensor | None, batch: Batch) -> dict[str, Tensor]:
+        """Equation 3, its last term left out where there is no `transfer`, and equation 4 where `lambda_div` is set."""
         config = self.config
         terms = {
             "main": self.triplet(description.main, batch),
             "side": self.triplet(description.side, batch),
             "full": self.triplet(F.normalize(description.descriptor, dim=1), batch),
-            "transfer": transfer,
         }
-        loss = bottom_up_loss(
-            **terms, sigma_side=config.sigma_side, sigma_full=config.sigma_full, sigma_transfer=config.sigma_transfer
-        )
+        if transfer is not None:
+            terms["transfer"] = transfer
+        sigmas = {f"sigma_{name}": getattr(config, f"sigma_{name}") for name in ("side", "full", "transfer")}
+        loss = bottom_up_loss(**{"transfer": torch.zeros_like(terms["main"])} | terms, **sigmas)
         if config.lambda_div is not None:
             terms["div"] = diversification_loss(terms["full"], terms["main"], config.lambda_div)
             loss = loss + terms["div"]
@@ -79,6 +129,32 @@ class Recipe(nn.Module):
 
 class ImageOnlyRecipe(Recipe):
     """One training step."""
+
+
+class ImageOnlyWideRecipe(Recipe):
+    """BU-TF's two training steps without a side modality: the control of its size and of its length.
+
+    It may see the pictures of unseen conditions that `bu-tf-adapted` sees, without their depth: for the statistics of
+    batch normalisation only, or so that two changes of one picture are described alike (`extra` of the configuration).
+    """
+
+    phases = ("main", "wide")
+
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+        description, count = self.network.describe_maps(maps), len(batch.images)
+        terms = self.add_up(first(description, count), None, batch)
+        if self.config.extra == "consistency":
+            terms["consistency"] = self.consistency(description.descriptor[count:])
+            terms["loss"] = terms["loss"] + terms["consistency"]
+        return terms
+
+    def consistency(self, descriptors: Tensor) -> Tensor:
+        """Equation 1 on two changes of each of E pictures, `(2 E, D)`: its other change is its only positive."""
+        itself = torch.eye(len(descriptors), dtype=torch.bool, device=descriptors.device)
+        same = itself | itself.roll(len(descriptors) // 2, dims=1)
+        return batch_hard_loss(
+            F.normalize(descriptors, dim=1), same & ~itself, ~same, self.config.margin, self.config.squared_distance
+        )
 
 
 class BottomUpTransferRecipe(Recipe):
@@ -90,12 +166,45 @@ class BottomUpTransferRecipe(Recipe):
 
     phases = ("main", "transfer")
 
-    def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
-        if phase == "main":
-            return super().losses(phase, batch)
-        description = self.network.describe(batch.images)
-        side, valid = subsample(batch, description.side_map.shape[-2:])
-        return self.add_up(description, transfer_loss(description.side_map, side, valid), batch)
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+        count = len(batch.images)
+        description = self.network.describe_maps(maps, batch.images.shape[-2:], self.towards_decoder(maps, count))
+        decoded = description.side_map
+        transfer = transfer_loss(decoded[:count], *subsample(batch, decoded))
+        terms = self.add_up(first(description, count), transfer, batch)
+        if batch.extra is not None:
+            terms["extra"] = transfer_loss(decoded[count:], *subsample(batch.extra, decoded))
+            terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
+        return terms
+
+    def towards_decoder(self, maps: list[Tensor], count: int) -> list[Tensor]:
+        """The trunk's maps as the decoder reads them: their gradients scaled by `decoder_reach` and `extra_reach`."""
+        share = maps[-1].new_full((len(maps[-1]), 1, 1, 1), self.config.decoder_reach)
+        share[count:] = self.config.extra_reach
+        return [level * share + level.detach() * (1 - share) for level in maps]
+
+
+class ReencodeRecipe(Recipe):
+    """Two training steps: the image trunk alone, then the decoder under L1 and both trunks under triplets."""
+
+    phases = ("main", "transfer")
+
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+        description = self.network.describe_maps(maps, batch.images.shape[-2:])
+        return self.add_up(
+            description, transfer_loss(description.side_map, *subsample(batch, description.side_map)), batch
+        )
+
+
+class RGBDRecipe(Recipe):
+    """Two training steps: the image trunk alone, then both trunks under triplets."""
+
+    phases = ("main", "rgbd")
+
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+        main = self.network.pool(maps[-1])
+        side = self.network.side(batch.side, batch.valid, batch.images.shape[-2:])
+        return self.add_up(describe_parts(main, side), None, batch)
 
 
 class HallucinationRecipe(Recipe):
@@ -120,14 +229,17 @@ class HallucinationRecipe(Recipe):
         return [self.depth_trunk, self.depth_pool] if phase == "depth" else super().trained(phase)
 
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
-        if phase == "main":
+        if phase != "depth":
             return super().losses(phase, batch)
-        if phase == "depth":
-            side = self.triplet(self.depth_pool(self.depth_features(batch)), batch)
-            return {"loss": side, "side": side}
+        side = self.triplet(self.depth_pool(self.depth_features(batch)), batch)
+        return {"loss": side, "side": side}
+
+    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
             depth = self.depth_features(batch)
-        description, hallucinated = self.network.describe_features(batch.images)
+        # Both trunks kept the same first stages.
+        hallucinated = self.network.side_trunk.late(early)[-1]
+        description = describe_parts(self.network.pool(maps[-1]), self.network.side_pool(hallucinated))
         return self.add_up(description, imitation_loss(hallucinated, depth), batch)
 
     def depth_features(self, batch: Batch) -> Tensor:
@@ -139,8 +251,12 @@ class HallucinationRecipe(Recipe):
 
 RECIPES: dict[str, type[Recipe]] = {
     "image-only": ImageOnlyRecipe,
+    "image-only-wide": ImageOnlyWideRecipe,
     "hallucination": HallucinationRecipe,
     "bu-tf": BottomUpTransferRecipe,
+    "bu-tf-adapted": BottomUpTransferRecipe,
+    "bu-tf-reencode": ReencodeRecipe,
+    "rgbd": RGBDRecipe,
 }
 
 
@@ -149,16 +265,23 @@ def build_recipe(config: TrainConfig) -> Recipe:
     return RECIPES[config.method](config)
 
 
-def subsample(batch: Batch, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The batch's side maps and masks at `size` (h, w), nearest pixels: depths must not mix across an edge."""
+def with_extra(batch: Batch, again: bool) -> Tensor:
+    """The batch's pictures and behind them the extra ones, `(B + E, 3, H, W)`; `again`: those in both their changes.
+
+    All go through the network together, so that batch normalisation learns the statistics of both.
+    """
+    if batch.extra is None:
+        return batch.images
+    return torch.cat([batch.images, batch.extra.images, *([batch.extra.again] if again else [])])
+
+
+def first(description: Description, count: int) -> Description:
+    """The description of the first `count` pictures."""
+    return Description(*(None if part is None else part[:count] for part in description))
+
+
+def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Side maps and masks at the height and width of `like`, nearest pixels: depths must not mix across an edge."""
+    size = like.shape[-2:]
     side = F.interpolate(batch.side, size, mode="nearest-exact")
     return side, F.interpolate(batch.valid.float(), size, mode="nearest-exact") > 0.5
-
-
-def colour_ramp(side: Tensor, valid: Tensor) -> Tensor:
-    """A side map `(B, 1, h, w)` in 0..1 as a picture `(B, 3, h, w)`: blue to green to red, black where unmeasured.
-
-    An ImageNet trunk takes three channels; hallucination needs this encoding of the side modality, BU-TF does not.
-    """
-    red, green, blue = (1.5 - (4 * side - peak).abs() for peak in (3, 2, 1))
-    return torch.cat([red, green, blue], dim=1).clamp(0, 1) * valid

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from butf.dataset.frames import Frames, find_datasets
-from butf.dataset.modalities import default_encoding
+from butf.dataset.modalities import Encoding, default_encoding
 from butf.dataset.samples import Samples
 from butf.device import choose_device
 from butf.errors import BadInput
 from butf.files import write_atomic
 from butf.networks import zoo
 from butf.networks.card import Card, card_text
+from butf.networks.trunk import Trunk
 from butf.networks.weights import save_weights
 from butf.training.augmentation import augment
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
@@ -25,7 +27,7 @@ from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.mining import PlaceBatches
 from butf.training.provenance import commit, versions
-from butf.training.recipe import Batch, build_recipe
+from butf.training.recipe import Batch, Extra, build_recipe
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.validation import Validation, describe_samples
 
@@ -34,16 +36,17 @@ VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
 
 
-def train(run: Run) -> None:
+def train(run: Run, decoded: dict[object, Samples] | None = None) -> None:
     """Train the run's configuration to its end, from its checkpoint where it has one.
 
+    `decoded` keeps pictures for the next run of the same process, on the same data set.
     Raises StopRequested after SIGTERM or Ctrl-C, once the checkpoint is saved, and BadInput for data, a configuration
     or a checkpoint that cannot be used.
     """
     config = TrainConfig.from_dict(run.config)
     device = choose_device(config.device)
     with session(run, device) as stop:
-        trainer = Trainer(run, config, torch.device(device))
+        trainer = Trainer(run, config, torch.device(device), decoded)
         trainer.fit(stop)
         trainer.finish()
 
@@ -68,8 +71,11 @@ class Progress:
 class Trainer:
     """One run at work. The public methods are called once each, in order."""
 
-    def __init__(self, run: Run, config: TrainConfig, device: torch.device):
+    def __init__(
+        self, run: Run, config: TrainConfig, device: torch.device, decoded: dict[object, Samples] | None = None
+    ):
         self.run, self.config, self.device = run, config, device
+        self.decoded = {} if decoded is None else decoded
         torch.manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         self.frames = Frames.load(find_data(config.data))
@@ -113,7 +119,7 @@ class Trainer:
 
     def finish(self) -> None:
         """Measure recall on all of val and write the model with its card: the run is finished then."""
-        recall = Validation(self.frames, self.size).recall(self.recipe.network)
+        recall = self._validation().recall(self.recipe.network)
         network, first = self.recipe.network.eval(), self.first_step
         card = zoo.describe_card(
             self.run.name,
@@ -121,7 +127,7 @@ class Trainer:
             self.config.method,
             self.config.trunk,
             image_area=self.config.image_area,
-            encoding=self.encoding if hasattr(network, "decoder") else None,
+            encoding=self.encoding if hasattr(network, "decoder") or network.reads_side else None,
             data=self.frames.name,
             seen=tuple(sorted(set(self.frames.condition[self.batches.indices].tolist()))),
             val_recall=recall,
@@ -149,16 +155,37 @@ class Trainer:
             )
         picture = frames.image(int(rows[0]))
         self.size = zoo.network_size(*picture.size, config.image_area)
-        needs_side = config.method != "image-only"
+        needs_side = config.method not in ("image-only", "image-only-wide")
         if needs_side and frames.modality_path(int(rows[0]), config.modality) is None:
             raise BadInput(
                 f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
                 f"{config.method} learns from it, image-only does not need it"
             )
-        self.samples = Samples(frames, rows, self.size, self.encoding if needs_side else None)
+        self.samples = self._samples(rows, self.encoding if needs_side else None)
+        self.extra = self._extra_samples() if config.sees_extra else None
         self.row_of = {int(frame): row for row, frame in enumerate(rows)}
         self.batches = PlaceBatches(frames, rows, config)
-        self.validation = Validation(frames, self.size, VAL_QUERIES)
+        self.validation = self._validation(VAL_QUERIES)
+
+    def _validation(self, queries: int | None = None) -> Validation:
+        encoding = self.encoding if self.recipe.network.reads_side else None
+        return Validation(self.frames, self.size, queries, encoding)
+
+    def _extra_samples(self) -> Samples:
+        """Pictures of train areas in conditions whose place labels training may not use."""
+        frames = self.frames
+        rows = frames.where(split="train")
+        rows = rows[[not frames.seen(name) for name in frames.condition[rows]]]
+        if not len(rows):
+            raise BadInput(
+                f"{frames.root} has no frame of split train in an unseen condition (labels false in dataset.json); "
+                f"{self.config.method} with extra {self.config.extra!r} needs some, say of night"
+            )
+        return self._samples(rows, self.encoding)
+
+    def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
+        key = (self.frames.root, rows.tobytes(), self.size, encoding)
+        return self.decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding))
 
     def _take_first_step(self, name: str) -> Card:
         """Go on from a trained image-only network: this run begins with its second training step."""
@@ -170,6 +197,11 @@ class Trainer:
                 f"{name} is {start.card.method} on {start.card.trunk}; start_from needs image-only on "
                 f"{self.config.trunk}"
             )
+        if start.card.config.get("kept_stages", 0) != self.config.kept_stages:
+            raise BadInput(
+                f"{name} was trained with kept_stages {start.card.config.get('kept_stages', 0)}, this run has "
+                f"{self.config.kept_stages}; give both the same"
+            )
         self.recipe.network.trunk.load_state_dict(start.network.trunk.state_dict())
         self.recipe.network.pool.load_state_dict(start.network.pool.state_dict())
         self.progress.phase = 1
@@ -180,11 +212,11 @@ class Trainer:
         """Free the modules that this training step changes, freeze the rest, and begin a new optimiser."""
         self.recipe.requires_grad_(False).eval()
         self.trained = nn.ModuleList(self.recipe.trained(self.phase)).requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(
-            self.trained.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        self.recipe.keep_early_stages()
+        groups = parameter_groups(self.trained, self.config)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, self.config.learning_rate, total_steps=self.config.steps + 1, pct_start=0.1
+            self.optimizer, [group["lr"] for group in groups], total_steps=self.config.steps + 1, pct_start=0.1
         )
 
     def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
@@ -197,8 +229,9 @@ class Trainer:
             batch = self._batch()
             terms = self._descend(batch)
             self.progress.step += 1
-            self.progress.images += len(batch.images)
-            images += len(batch.images)
+            seen = len(batch.images) + (len(batch.extra.images) if batch.extra else 0)
+            self.progress.images += seen
+            images += seen
             for name, value in terms.items():
                 terms_since[name].append(value)
             now = time.perf_counter()
@@ -221,13 +254,25 @@ class Trainer:
 
     def _batch(self) -> Batch:
         frames = self.batches.draw(self.rng)
-        samples = [self.samples[self.row_of[int(frame)]] for frame in frames]
+        images, side, valid = augment(*self._stack([self.samples[self.row_of[int(frame)]] for frame in frames]))
+        positives, negatives = self.batches.pairs(frames)
+        return Batch(images, side, valid, positives.to(self.device), negatives.to(self.device), self._extra())
+
+    def _extra(self) -> Extra | None:
+        """A batch of pictures of unseen conditions, in the training steps after the first."""
+        if self.extra is None or self.progress.phase == 0:
+            return None
+        rows = self.rng.choice(len(self.extra), min(self.config.extra_pictures, len(self.extra)), replace=False)
+        images, side, valid = self._stack([self.extra[int(row)] for row in rows])
+        again, _, _ = augment(images, side, valid)
+        return Extra(*augment(images, side, valid), again)
+
+    def _stack(self, samples: list[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures in 0..1, side maps and their masks of some samples, on the device."""
         images, side, valid = (
             torch.stack([sample[key] for sample in samples]).to(self.device) for key in ("image", "side", "valid")
         )
-        images, side, valid = augment(images.float() / 255, side, valid)
-        positives, negatives = self.batches.pairs(frames)
-        return Batch(images, side, valid, positives.to(self.device), negatives.to(self.device))
+        return images.float() / 255, side, valid
 
     def _descend(self, batch: Batch) -> dict[str, float]:
         self.trained.train()
@@ -247,7 +292,7 @@ class Trainer:
         """Seek anew the places that look alike to the present network: the hard negatives of the next steps."""
         frames = self.batches.searched(self.rng)
         rows = np.array([self.row_of[int(frame)] for frame in frames])
-        part = "descriptor" if self.phase in ("transfer", "joint") else "main"
+        part = "main" if self.phase in ("main", "depth") else "descriptor"
         self.batches.find_look_alikes(frames, describe_samples(self.recipe.network, self.samples, rows, part))
 
     def _validate(self) -> None:
@@ -256,7 +301,7 @@ class Trainer:
 
     def _report(self, terms: dict[str, list[float]], rate: float, bar: tqdm) -> None:
         means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
-        self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[0]})
+        self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[-1]})
         self._say_status()
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
 
@@ -291,3 +336,15 @@ class Trainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
         restore_random_states(saved["rng"], self.rng)
+
+
+def parameter_groups(trained: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """What the optimiser changes: the trunks' later stages at `trunk_rate`, then all the rest at the full rate."""
+    trunks = [module for module in trained.modules() if isinstance(module, Trunk)]
+    inside = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}
+    free = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in free if id(p) in inside], "lr": config.learning_rate * config.trunk_rate},
+        {"params": [p for p in free if id(p) not in inside], "lr": config.learning_rate},
+    ]
+    return [group for group in groups if group["params"]]

@@ -4,18 +4,29 @@ import numpy as np
 import torch
 
 from butf.dataset.frames import Frames
+from butf.dataset.modalities import Encoding
 from butf.dataset.samples import Samples
 from butf.networks.description import Network
 from butf.retrieval.recall import ranking, recall_at
 
 BATCH = 32
+_TENSORS = ("image", "side", "valid")
 
 
 class Validation:
     """Measures recall@1 of a network on the val split, by condition."""
 
-    def __init__(self, frames: Frames, size: tuple[int, int], queries_per_condition: int | None = None):
-        """`size` is the (W, H) of the pictures; of each condition's queries an evenly spaced part may be taken."""
+    def __init__(
+        self,
+        frames: Frames,
+        size: tuple[int, int],
+        queries_per_condition: int | None = None,
+        encoding: Encoding | None = None,
+    ):
+        """`size` is the (W, H) of the pictures; of each condition's queries an evenly spaced part may be taken.
+
+        `encoding` is needed for networks that read the measured side modality only.
+        """
         self.frames = frames
         present = "val" in frames.splits
         self.database = frames.database("val") if present else np.empty(0, np.int64)
@@ -24,7 +35,7 @@ class Validation:
             for condition, rows in (frames.queries("val") if present else {}).items()
         }
         rows = np.unique(np.concatenate([self.database, *self.queries.values()]))
-        self.samples = Samples(frames, rows, size)
+        self.samples = Samples(frames, rows, size, encoding)
 
     def recall(self, network: Network) -> dict[str, float]:
         """recall@1 by condition and their `mean`; empty when the data set has no val queries."""
@@ -54,8 +65,10 @@ def describe_samples(
     rows = np.arange(len(samples)) if rows is None else rows
     parts = []
     for start in range(0, len(rows), BATCH):
-        images = torch.stack([samples[int(row)]["image"] for row in rows[start : start + BATCH]])
-        description = network.describe(images.to(device).float() / 255)
+        chosen = [samples[int(row)] for row in rows[start : start + BATCH]]
+        images, side, valid = (torch.stack([item[key] for item in chosen]).to(device) for key in _TENSORS)
+        pictures = images.float() / 255
+        description = network.describe_measured(pictures, side, valid) if network.reads_side else network(pictures)
         parts.append(getattr(description, part).float().cpu().numpy())
     network.train(was_training)
     return np.concatenate(parts) if parts else np.empty((0, network.descriptor_dim), np.float32)

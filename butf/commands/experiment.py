@@ -1,0 +1,78 @@
+"""`experiment`: train and judge everything that a claim of the project rests on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from butf.commands.common import add_data, at_least_one, find_dataset, open_dataset
+from butf.errors import BadInput
+from butf.files import REPO, runs_dir, write_atomic, write_json
+from butf.training.session import StopRequested
+
+QUICK_STEPS, STEPS = 4, 400
+NAMES = ("paper",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `experiment`."""
+    parser.add_argument("name", choices=NAMES, help="paper: the claim of the 2018 talk, with controls and ablations")
+    parser.add_argument("--quick", action="store_true", help="the whole path in minutes; its numbers mean nothing")
+    add_data(parser)
+    parser.add_argument("--judge-on", metavar="DATASET", help="the data set whose test split is used (town)")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="training seeds (0 1 2; --quick: 0)")
+    parser.add_argument(
+        "--steps", type=at_least_one, help=f"optimiser steps of a training step ({STEPS}; --quick: {QUICK_STEPS})"
+    )
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="train these variants only; judge what there is")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs lie (runs/NAME)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where results are written (docs/results)")
+    parser.add_argument(
+        "--pairs", type=Path, metavar="DIR", help="real pairs to judge on: query/, ref/, ground_truth.json"
+    )
+    parser.add_argument("--no-judging", action="store_true", help="train only: for a second process beside another")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train what is not finished, then judge and write the results."""
+    from butf.dataset.pairs import PlacePairs
+    from butf.experiment import outcome, plan, report, runner
+
+    find_dataset(args.data)
+    frames = open_dataset(args.judge_on or "town")
+    pairs = PlacePairs.load(args.pairs) if args.pairs else None
+    seeds = tuple(args.seeds or ((0,) if args.quick else (0, 1, 2)))
+    steps = args.steps or (QUICK_STEPS if args.quick else STEPS)
+    chosen = plan.paper(args.data, seeds, steps, args.quick)
+    name = f"{args.name}-quick" if args.quick else args.name
+    folder = (args.runs or runs_dir() / name).expanduser().absolute()
+    try:
+        runner.train_plan(chosen.only(args.only), folder, say)
+    except StopRequested as request:
+        print(f"{args.name}: {request}", file=sys.stderr)
+        return request.exit_code
+    if args.no_judging:
+        return 0
+    queries, results = outcome.judge(chosen, folder, frames, "test", pairs, say)
+    values = outcome.report(chosen, folder, frames, "test", queries, results)
+    values |= {"quick": args.quick, "real_pairs": f"{pairs.name}, {len(pairs.queries)} queries" if pairs else None}
+    _write(args, name, values, report.markdown(values, f"python -m butf experiment {args.name}"))
+    return 0
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _write(args: argparse.Namespace, name: str, values: dict[str, object], text: str) -> None:
+    out = args.out or REPO / "docs" / "results"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{out} cannot be made ({error.strerror}); choose a writable folder") from error
+    write_json(out / f"{name}.json", values)
+    page = out / f"{name}.md" if args.quick or args.out else REPO / "docs" / "results.md"
+    write_atomic(page, text)
+    say(f"written: {out / name}.json, {page}")

@@ -1,0 +1,1 @@
+"""Experiments: many trainings, one evaluation, and the words for what came out."""

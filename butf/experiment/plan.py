@@ -1,0 +1,122 @@
+"""What the experiment of the talk's claim trains: methods, controls and ablations, each over several seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from butf.errors import BadInput
+from butf.training.config import TrainConfig
+
+FIRST = "image-only"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the results: a method with some settings of its own."""
+
+    name: str
+    about: str
+    method: str
+    values: dict[str, Any] = field(default_factory=dict)
+    """Fields of TrainConfig that differ from the plan's."""
+    statistics_of: str | None = None
+    """The variant whose batch-norm statistics are adapted, in place of any training."""
+    core: bool = False
+    """Trained over all seeds; the others over the first."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model of the experiment: a variant under one seed."""
+
+    variant: Variant
+    seed: int
+    config: TrainConfig | None
+    """None where only statistics are adapted."""
+
+    @property
+    def folder(self) -> str:
+        """Where its run lies, below the experiment's folder; runs of one seed take turns on the device."""
+        return f"seed-{self.seed}/{self.variant.name}"
+
+    @property
+    def needs(self) -> str | None:
+        """The folder of the trial that must have been trained before."""
+        first = self.variant.statistics_of or (None if self.variant.name == FIRST else FIRST)
+        return first and f"seed-{self.seed}/{first}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one command trains and evaluates."""
+
+    data: str
+    """The data set to train on."""
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    common: dict[str, Any] = field(default_factory=dict)
+    """Fields of TrainConfig that all trials share."""
+
+    def trials(self) -> list[Trial]:
+        """All trials in the order of training: each seed's core variants, then the rest of the first seed's."""
+        core = [self._trial(variant, seed) for seed in self.seeds for variant in self.variants if variant.core]
+        return core + [self._trial(variant, self.seeds[0]) for variant in self.variants if not variant.core]
+
+    def only(self, names: list[str] | None) -> Plan:
+        """The plan of some variants, and of those that they start from; all of them without `names`."""
+        if names is None:
+            return self
+        known = {variant.name: variant for variant in self.variants}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise BadInput(f"there is no variant {unknown[0]!r}; known are {', '.join(known)}")
+        wanted = {FIRST, *names, *filter(None, (known[name].statistics_of for name in names))}
+        return replace(self, variants=tuple(variant for variant in self.variants if variant.name in wanted))
+
+    def _trial(self, variant: Variant, seed: int) -> Trial:
+        if variant.statistics_of:
+            return Trial(variant, seed, None)
+        values = {"data": self.data, "seed": seed, **self.common, **variant.values}
+        return Trial(variant, seed, TrainConfig(method=variant.method, **values))
+
+
+VARIANTS = (
+    Variant(FIRST, "trunk and pooling, triplets", "image-only", core=True),
+    Variant("bu-tf", "decoder reconstructs depth; side descriptor from it", "bu-tf", core=True),
+    Variant("image-only-wide", "control: bu-tf's size and length, no depth", "image-only-wide", core=True),
+    Variant("hallucination", "a second trunk imitates a depth network", "hallucination", core=True),
+    Variant(
+        "bu-tf-adapted", "bu-tf that also reconstructs depth of unseen conditions, without place labels",
+        "bu-tf-adapted", core=True,
+    ),
+    Variant(
+        "wide-consistency", "control: the wide network describes two changes of each such picture alike",
+        "image-only-wide", {"extra": "consistency"}, core=True,
+    ),
+    Variant(
+        "wide-statistics", "control: the wide network, its batch-norm statistics from such pictures too",
+        "image-only-wide", statistics_of="image-only-wide", core=True,
+    ),
+    Variant(
+        "image-only-statistics", "control: image-only, its batch-norm statistics from such pictures too",
+        "image-only", statistics_of=FIRST, core=True,
+    ),
+    Variant(
+        "bu-tf-adapted-decoder", "as bu-tf-adapted, but the extra depth teaches the decoder alone", "bu-tf-adapted",
+        {"extra_reach": 0.0},
+    ),
+    Variant("bu-tf-detached", "the decoder's gradients do not reach the trunk", "bu-tf", {"decoder_reach": 0.0}),
+    Variant("bu-tf-diversified", "with the diversification loss, margin 0.1", "bu-tf", {"lambda_div": 0.1}),
+    Variant("bu-tf-reencode", "the follow-up papers' form: decoded depth through a second trunk", "bu-tf-reencode"),
+    Variant("bu-tf-reflectance", "reflectance in place of depth", "bu-tf", {"modality": "reflectance"}),
+    Variant("rgbd", "upper bound: true depth at test time too", "rgbd"),
+)  # fmt: skip
+
+
+def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
+    """The experiment of the talk's claim; `quick` walks the whole path with next to no training."""
+    common: dict[str, Any] = {"steps": steps, "validate_every": steps}
+    if quick:
+        common |= {"places": 6, "extra_pictures": 6}
+    return Plan(data, VARIANTS, seeds, common)

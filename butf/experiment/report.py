@@ -1,0 +1,138 @@
+"""The results of an experiment as a page of Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DAY = ("overcast", "lowsun", "rain")
+
+
+def markdown(results: dict[str, Any], command: str) -> str:
+    """`docs/results.md` from the values that `outcome.report` made."""
+    parts = [
+        "# The talk's claim, measured",
+        _preface(results, command),
+        "## recall@1",
+        _recall_table(results["models"]),
+        "## Who beats whom",
+        _claims_text(results["claims"]),
+        _claims_table(results["claims"]),
+        "## Reconstruction of depth",
+        _side_table(results["models"]),
+        "## What training costs",
+        _cost_table(results["models"]),
+    ]
+    if any(model["real"] for model in results["models"]):
+        parts += ["## Off our own street", _real_text(results), _real_table(results["models"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _preface(results: dict[str, Any], command: str) -> str:
+    seeds = ", ".join(map(str, results["seeds"]))
+    text = (
+        f"Written by `{command}` from `docs/results/paper.json`. Trained on {results['trained_on']}, "
+        f"{results['common'].get('steps')} optimiser steps in each training step, seeds {seeds}; judged on "
+        f"{results['dataset']}, split {results['split']}: {results['queries']} queries, right within "
+        f"{results['radius_m']:g} m. Intervals are 95 %, by a bootstrap over seeds and squares of the map."
+    )
+    if results["missing"]:
+        text += f"\n\n**Not trained yet ({len(results['missing'])}):** " + ", ".join(results["missing"]) + "."
+    return text
+
+
+def _recall_table(models: list[dict[str, Any]]) -> str:
+    names = [entry["condition"] for entry in models[0]["conditions"]]
+    header = ["model", "seeds", "size", "seen, mean", "unseen, mean", *names]
+    rows = [
+        [
+            model["name"], str(len(model["seeds"])), f"{model['size_ratio']:.2f}x",
+            *(_with_interval(entry) for entry in model["groups"]),
+            *(f"{100 * entry['recall']:.1f}" for entry in model["conditions"]),
+        ]
+        for model in models
+    ]  # fmt: skip
+    about = "\n".join(f"- **{model['name']}**: {model['about']}" for model in models)
+    return f"{table(header, rows)}\n\n{about}"
+
+
+def _claims_text(claims: list[dict[str, Any]]) -> str:
+    return (
+        "p is two-sided, from flips of whole squares of the map, each query averaged over its seeds. "
+        "`wanted` is the gain that was asked for in advance: it holds when the gain reaches it and, where it is "
+        "above zero, p < 0.01."
+    )
+
+
+def _claims_table(claims: list[dict[str, Any]]) -> str:
+    header = ["a", "over b", "where", "seeds", "gain, points", "95 %", "by seed", "p", "wanted", "holds"]
+    rows = [
+        [
+            claim["a"], claim["b"], claim["where"], str(len(claim["seeds"])), _points(claim["gain"]),
+            f"{_points(claim['interval95'][0])} to {_points(claim['interval95'][1])}",
+            ", ".join(map(_points, claim["by_seed"])), f"{claim['p']:.4f}", _points(claim["wanted"]),
+            "yes" if claim["holds"] else "**no**",
+        ]
+        for claim in claims
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _side_table(models: list[dict[str, Any]]) -> str:
+    header = ["model", "AbsRel by day", "delta1 by day", "AbsRel at night", "delta1 at night"]
+    rows = []
+    for model in models:
+        if "side" not in model:
+            continue
+        side = {entry["condition"]: entry for entry in model["side"]}
+        day, night = [side[name] for name in DAY if name in side], side.get("night")
+        cells = [
+            f"{sum(entry[metric] for entry in entries) / len(entries):.3f}" if entries else "-"
+            for entries in (day, [night] if night else [])
+            for metric in ("abs_rel", "delta1")
+        ]
+        rows.append([model["name"], *cells])
+    return table(header, rows)
+
+
+def _cost_table(models: list[dict[str, Any]]) -> str:
+    header = ["model", "training steps", "pictures", "seconds", "parameters"]
+    rows = [
+        [
+            model["name"], str(model["training_steps"]), f"{model['images_seen']:,}",
+            "-" if model["seconds"] is None else f"{model['seconds']:.0f}", f"{model['parameters']:,}",
+        ]
+        for model in models
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _real_text(results: dict[str, Any]) -> str:
+    return (
+        "recall@1 on real pairs of pictures, none of which any model was trained on "
+        f"({results.get('real_pairs')}); the recipe was chosen with them in view."
+    )
+
+
+def _real_table(models: list[dict[str, Any]]) -> str:
+    rows = [
+        [model["name"], f"{100 * sum(model['real']) / len(model['real']):.1f}",
+         ", ".join(f"{100 * value:.1f}" for value in model["real"])]
+        for model in models
+        if model["real"]
+    ]  # fmt: skip
+    return table(["model", "recall@1", "by seed"], rows)
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _with_interval(entry: dict[str, Any]) -> str:
+    low, high = entry["interval95"]
+    return f"{100 * entry['recall']:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"
