@@ -7,14 +7,15 @@ import streamlit as st
 
 from butf.dataset.frames import find_datasets
 from butf.networks import zoo
+from butf.networks.methods import ABOUT
 from butf.networks.trunk import TRUNKS
 from butf.training import runs
-from butf.training.config import TRAINABLE, TrainConfig
+from butf.training.config import EXTRA, TRAINABLE, TrainConfig
 from butf.training.presets import PRESETS
 from pages import shared
 
 CHIEF = ("steps", "seed", "trunk", "start_from")
-CHOICES = {"trunk": TRUNKS, "device": ("auto", "cpu", "cuda")}
+CHOICES = {"trunk": TRUNKS, "device": ("auto", "cpu", "cuda"), "extra": EXTRA}
 
 
 def ask_for_run() -> None:
@@ -27,6 +28,7 @@ def ask_for_run() -> None:
         st.info(shared.NO_DATA, icon=":material/folder_off:")
         return
     method = st.selectbox("Method", TRAINABLE, TRAINABLE.index("bu-tf"))
+    st.caption(ABOUT[method])
     shown = st.session_state.get("data", "town")
     name = st.selectbox("Train on", data, data.index(shown) if shown in data else 0)
     values = {"method": method, "data": name, **ask_length(method)}

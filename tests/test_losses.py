@@ -90,3 +90,17 @@ def test_a_batch_without_triplets_costs_nothing_and_can_still_be_descended() -> 
     loss = losses.batch_hard_loss(descriptors, none, none, 0.25)
     loss.backward()
     assert loss.item() == 0.0 and descriptors.grad.abs().sum() == 0
+
+
+def test_direction_loss_is_one_minus_the_mean_cosine_and_blind_to_length() -> None:
+    features, target = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 3, 4)
+    cosines = [
+        torch.dot(features[b, :, y, x], target[b, :, y, x]) / (features[b, :, y, x].norm() * target[b, :, y, x].norm())
+        for b in range(2)
+        for y in range(3)
+        for x in range(4)
+    ]
+    torch.testing.assert_close(losses.direction_loss(features, target), 1 - torch.stack(cosines).mean())
+    torch.testing.assert_close(
+        losses.direction_loss(3 * features, 0.5 * features), torch.tensor(0.0), atol=1e-6, rtol=0
+    )

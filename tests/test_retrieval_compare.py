@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, permutation_test
 
-from butf.retrieval.compare import area_groups, gain, mcnemar_exact, paired_permutation
+from butf.retrieval.compare import area_groups, gain, mcnemar_exact, paired_permutation, seeded_gain, seeded_interval
 
 
 def pairs(won: int, lost: int, same: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -63,3 +63,53 @@ def test_areas_are_squares_of_the_plane() -> None:
 def test_results_of_other_queries_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="same queries"):
         mcnemar_exact(np.ones(3), np.ones(4))
+
+
+def test_seeded_gain_flips_a_query_under_all_seeds_together() -> None:
+    """8 queries won under each of 3 seeds: 2 of the 2^8 sign patterns are as extreme, not 2 of 2^24."""
+    won, lost = np.ones((3, 8)), np.zeros((3, 8))
+    found = seeded_gain(won, lost)
+    assert found.gain == 1.0 and found.by_seed == (1.0, 1.0, 1.0) and found.interval95 == (1.0, 1.0)
+    assert found.p == pytest.approx(2 / 2**8)
+
+
+def test_seeded_gain_of_equals_is_none() -> None:
+    hits = np.random.default_rng(1).random((3, 40)) < 0.5
+    found = seeded_gain(hits, hits)
+    assert found.gain == 0.0 and found.p == 1.0 and found.interval95 == (0.0, 0.0)
+
+
+def test_seeded_gain_rarely_claims_what_is_not_there() -> None:
+    """Two methods of the same strength on correlated queries: p < 0.05 comes up in about one of twenty worlds."""
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(30), 5)
+    claimed = 0
+    for _ in range(200):
+        ease = rng.random(30)[groups]
+        a, b = (rng.random((3, 150)) < ease for _ in range(2))
+        claimed += seeded_gain(a, b, groups, draws=400).p < 0.05
+    assert 2 <= claimed <= 22
+
+
+def test_seeded_interval_widens_when_seeds_disagree_and_when_neighbours_agree() -> None:
+    rng = np.random.default_rng(3)
+    alike = rng.random((3, 200)) < 0.5
+    apart = rng.random((3, 200)) < np.array([[0.2], [0.5], [0.8]])
+    blocks = np.repeat(rng.random((3, 20)) < 0.5, 10, axis=1)
+    groups = np.repeat(np.arange(20), 10)
+    width = [high - low for low, high in (seeded_interval(alike), seeded_interval(apart))]
+    assert width[1] > 3 * width[0]
+    low, high = seeded_interval(blocks, groups)
+    assert high - low > 1.5 * np.subtract(*seeded_interval(blocks)[::-1])
+
+
+def test_seeded_interval_agrees_with_the_normal_one_for_one_seed() -> None:
+    values = (np.arange(400) % 4 == 0)[None].astype(float)
+    low, high = seeded_interval(values)
+    half = 1.96 * np.sqrt(0.25 * 0.75 / 400)
+    assert (low, high) == pytest.approx((0.25 - half, 0.25 + half), abs=0.008)
+
+
+def test_seeded_gain_refuses_other_shapes() -> None:
+    with pytest.raises(ValueError, match="expected \\(S, Q\\)"):
+        seeded_gain(np.ones((2, 5)), np.ones((3, 5)))

@@ -90,15 +90,17 @@ def test_a_stopped_run_resumes_to_the_bit(
 
 
 def test_a_finished_run_is_a_model_with_a_whole_card(tiny_dataset: Path) -> None:
-    run = new_run(tiny_dataset, "mine", method="bu-tf")
+    run = new_run(tiny_dataset, "mine", method="bu-tf", steps=10)
     train(run)
     model = zoo.load("mine")
     card = model.card
     assert card.method == "bu-tf" and card.training_steps == 2 and card.size_ratio <= 1.40
     assert card.data == Frames.load(tiny_dataset).name and card.seen == ("overcast", "reference")
-    assert set(card.val_recall) == {"overcast", "night", "mean"} and card.images_seen == 2 * 4 * 3 * 2
+    assert set(card.val_recall) == {"overcast", "night", "mean"} and card.images_seen == 2 * 10 * 3 * 2
     assert card.config == run.config and card.encoding.modality == "depth" and card.versions["torch"]
     terms = [set(record) for record in run.metrics() if record.get("phase") == "transfer" and "loss" in record]
+    pulls = [record["gradient_cosine"] for record in run.metrics() if "gradient_cosine" in record]
+    assert pulls and all(-1 <= value <= 1 for value in pulls)
     assert terms and all({"main", "side", "full", "transfer", "images_per_s", "lr"} <= found for found in terms)
 
 
@@ -238,6 +240,20 @@ def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
     )
     assert terms["keep"] == pytest.approx(0, abs=1e-6)  # nothing has moved yet
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_pulls_are_the_gradients_where_the_losses_meet() -> None:
+    recipe = build_recipe(TrainConfig(method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=3.0))
+    features = torch.tensor([1.0, 2.0, -1.0], requires_grad=True)
+    along, across = torch.tensor([3.0, 0.0, 4.0]), torch.tensor([0.0, 2.0, 0.0])
+    terms = {
+        "main": (features * along).sum(), "side": torch.zeros(()), "full": torch.zeros(()),
+        "transfer": (features * (along + across)).sum(),
+    }  # fmt: skip
+    found = {name: value.item() for name, value in recipe.pulls(terms, features).items()}
+    assert found["gradient_triplets"] == pytest.approx(5.0)
+    assert found["gradient_transfer"] == pytest.approx(3 * 29**0.5)
+    assert found["gradient_cosine"] == pytest.approx(5 / 29**0.5)
 
 
 def test_augmentation_moves_the_side_modality_with_the_picture() -> None:

@@ -11,13 +11,16 @@ from butf.figures.theme import model_colour, style, translucent
 
 Record = Mapping[str, Any]
 
-# What is logged under each name, in the order of the slide; colours as far apart as four lines need.
+# What is logged under each name, in the order of the slide and then what it does not have.
 TERMS = {
     "main": ("main: triplets of the image descriptor", "#3a86d0", "solid"),
     "side": ("side: triplets of the side descriptor", "#c98500", "dash"),
     "full": ("full: triplets of both together", "#2f9a94", "dashdot"),
     "transfer": ("transfer: side map or features against the true ones", "#b03a86", "solid"),
     "div": ("div: both together beat the image alone", "#8456e8", "dot"),
+    "extra": ("extra: the same of pictures of unseen conditions", "#b03a86", "dot"),
+    "consistency": ("consistency: two changes of a picture alike", "#b63424", "dashdot"),
+    "keep": ("keep: how far the trunk went from ImageNet's", "#7d8c6c", "dash"),
 }
 TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")
 CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")

@@ -23,6 +23,17 @@ NETWORKS: dict[str, type[Network]] = {
     "rgbd": RGBD,
 }
 METHODS = tuple(NETWORKS)
+ABOUT = {
+    "off-the-shelf": "The trunk with ImageNet's weights; nothing is trained.",
+    "image-only": "One trunk and pooling, trained with triplets.",
+    "hallucination": "A second trunk learns to imitate a network that sees the side modality.",
+    "bu-tf": "A decoder on the trunk reconstructs the side modality, and describes the place too.",
+    "bu-tf-adapted": "bu-tf that also learns from pictures with their side modality of conditions whose places nobody "
+    "labelled, say of night.",
+    "bu-tf-reencode": "The form of the follow-up papers: the reconstructed map goes through a second trunk.",
+    "image-only-wide": "A control: as many parameters and steps as bu-tf, no side modality.",
+    "rgbd": "An upper bound: the measured side modality is given at test time too, so a photo alone is not enough.",
+}
 TRAINING_STEPS = {
     "off-the-shelf": 0,
     "image-only": 1,

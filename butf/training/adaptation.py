@@ -12,7 +12,9 @@ BATCH = 32
 
 
 @torch.no_grad()
-def adapt_statistics(network: Network, frames: Frames, size: tuple[int, int], pictures: int, seed: int) -> None:
+def adapt_statistics(
+    network: Network, frames: Frames, size: tuple[int, int], pictures: int, seed: int, batch: int = BATCH
+) -> None:
     """Replace the running means and variances of `network` by those over pictures of all conditions of the train areas.
 
     As many pictures of unseen conditions as of seen ones are taken, `pictures` in all, of `size` (W, H); weights stay
@@ -27,8 +29,8 @@ def adapt_statistics(network: Network, frames: Frames, size: tuple[int, int], pi
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     device = next(network.parameters()).device
-    for start in range(0, len(rows) - BATCH + 1, BATCH):
-        images = torch.stack([samples[row]["image"] for row in range(start, start + BATCH)])
+    for start in range(0, len(rows) - batch + 1, batch):
+        images = torch.stack([samples[row]["image"] for row in range(start, start + batch)])
         network.describe(images.to(device).float() / 255)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -65,6 +65,8 @@ class Recipe(nn.Module):
         self.network = build_network(config.method, config.trunk)
         imagenet = build_trunk(config.trunk)
         self.imagenet = imagenet if config.sigma_keep and imagenet.pretrained else None
+        self.measure_gradients = False
+        """Whether the next losses also tell how equations 1 and 2 pull at the trunk, for part of a backward pass."""
 
     def keep_early_stages(self) -> None:
         """Keep the first stages of all trunks as they are."""
@@ -175,7 +177,26 @@ class BottomUpTransferRecipe(Recipe):
         if batch.extra is not None:
             terms["extra"] = transfer_loss(decoded[count:], *subsample(batch.extra, decoded))
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
+        if self.measure_gradients:
+            terms |= self.pulls(terms, maps[-1])
         return terms
+
+    def pulls(self, terms: dict[str, Tensor], features: Tensor) -> dict[str, Tensor]:
+        """How triplets and transfer pull at the trunk's last map, where they meet: both gradients' norms, their cosine.
+
+        A cosine below zero means that they fight.
+        """
+        transfer = self.config.sigma_transfer * (terms["transfer"] + terms.get("extra", 0.0))
+        triplets = terms["main"] + self.config.sigma_side * terms["side"] + self.config.sigma_full * terms["full"]
+        pulls = [
+            torch.autograd.grad(loss, features, retain_graph=True, materialize_grads=True)[0].flatten()
+            for loss in (triplets, transfer)
+        ]
+        return {
+            "gradient_triplets": pulls[0].norm(),
+            "gradient_transfer": pulls[1].norm(),
+            "gradient_cosine": F.cosine_similarity(*pulls, dim=0),
+        }
 
     def towards_decoder(self, maps: list[Tensor], count: int) -> list[Tensor]:
         """The trunk's maps as the decoder reads them: their gradients scaled by `decoder_reach` and `extra_reach`."""

@@ -227,6 +227,7 @@ class Trainer:
             if self.progress.step % self.config.refresh_every == 0:
                 self._refresh()
             batch = self._batch()
+            self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms = self._descend(batch)
             self.progress.step += 1
             seen = len(batch.images) + (len(batch.extra.images) if batch.extra else 0)

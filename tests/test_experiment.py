@@ -1,0 +1,135 @@
+"""The experiment of the talk's claim: its plan, its resumption, and the results of a real run on a tiny street."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from butf.cli import main
+from butf.dataset.frames import Frames
+from butf.errors import BadInput
+from butf.experiment.plan import VARIANTS, paper
+from butf.experiment.report import markdown
+from butf.experiment.runner import train_plan
+from butf.networks import zoo
+from butf.training.adaptation import adapt_statistics, mixed_rows
+
+
+@pytest.fixture(autouse=True)
+def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BUTF_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_every_trial_comes_after_the_one_it_starts_from() -> None:
+    trials = paper("town", (0, 1, 2), 10, quick=False).trials()
+    folders = [trial.folder for trial in trials]
+    assert len(set(folders)) == len(folders)
+    for place, trial in enumerate(trials):
+        assert trial.needs is None or trial.needs in folders[:place], trial.folder
+    core = {variant.name for variant in VARIANTS if variant.core}
+    assert core >= {"image-only", "image-only-wide", "hallucination", "bu-tf", "bu-tf-adapted"}
+    for seed in (0, 1, 2):
+        assert core <= {trial.variant.name for trial in trials if trial.seed == seed}
+
+
+def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
+    trials = {trial.variant.name: trial for trial in paper("town", (3,), 10, quick=False).trials()}
+    bu_tf, adapted = (trials[name].config.as_dict() for name in ("bu-tf", "bu-tf-adapted"))
+    assert {name for name in bu_tf if bu_tf[name] != adapted[name]} == {"method"}
+    assert bu_tf["seed"] == 3 and bu_tf["steps"] == 10
+
+
+def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Path) -> None:
+    command = [
+        "experiment", "paper", "--quick", "--data", str(tiny_dataset), "--judge-on", str(tiny_dataset), "--steps", "1",
+        "--only", "bu-tf", "rgbd", "wide-statistics",
+        "--runs", str(tmp_path / "trials"), "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    assert main(command) == 0
+    results = json.loads((tmp_path / "out" / "paper-quick.json").read_text())
+    models = {model["name"]: model for model in results["models"]}
+    assert list(models) == ["off-the-shelf", "image-only", "bu-tf", "image-only-wide", "wide-statistics", "rgbd"]
+    frames = Frames.load(tiny_dataset)
+    for model in models.values():
+        entries = {entry["condition"]: entry for entry in model["conditions"]}
+        assert set(entries) == set(frames.queries("test"))
+        assert all(
+            0 <= entry["interval95"][0] <= entry["recall"] <= entry["interval95"][1] for entry in entries.values()
+        )
+    assert models["bu-tf"]["side"] and "side" not in models["image-only"]
+    assert any(folder.endswith("hallucination") for folder in results["missing"])
+    gain = next(claim for claim in results["claims"] if (claim["a"], claim["b"]) == ("bu-tf", "image-only"))
+    seen = {name: model["groups"][0]["recall"] for name, model in models.items()}
+    assert gain["gain"] == pytest.approx(seen["bu-tf"] - seen["image-only"])
+    page = (tmp_path / "out" / "paper-quick.md").read_text()
+    assert "seed-0/hallucination" in page and "| bu-tf | 1 | 1.31x |" in page
+
+    weights = tmp_path / "trials" / "seed-0" / "bu-tf" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert main(command) == 0
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_a_trial_that_was_begun_otherwise_is_not_mixed_with_this_one(tiny_dataset: Path, tmp_path: Path) -> None:
+    plan = paper(str(tiny_dataset), (0,), 1, quick=True).only(["image-only"])
+    train_plan(plan, tmp_path / "trials", lambda text: None)
+    (tmp_path / "trials" / "seed-0" / "image-only" / "model.safetensors").unlink()
+    other = paper(str(tiny_dataset), (0,), 2, quick=True).only(["image-only"])
+    with pytest.raises(BadInput, match="was begun with steps 1, the experiment now has 2"):
+        train_plan(other, tmp_path / "trials", lambda text: None)
+
+
+def test_unknown_variants_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(BadInput, match="no variant 'magic'; known are image-only, bu-tf"):
+        paper("town", (0,), 1, quick=True).only(["magic"])
+
+
+def test_adapted_statistics_are_those_of_the_pictures(tiny_dataset: Path) -> None:
+    frames = Frames.load(tiny_dataset)
+    model = zoo.load("off-the-shelf")
+    weights = {name: value.clone() for name, value in model.network.named_parameters()}
+    stem = model.network.trunk.features.conv_stem
+    seen: list[torch.Tensor] = []
+    hook = stem.register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
+    adapt_statistics(model.network, frames, (96, 64), 12, seed=0, batch=6)
+    hook.remove()
+    assert [len(part) for part in seen] == [6, 6]
+    norm = model.network.trunk.features.bn1
+    means = torch.stack([part.mean(dim=(0, 2, 3)) for part in seen]).mean(dim=0)
+    torch.testing.assert_close(norm.running_mean, means, rtol=1e-4, atol=1e-5)
+    assert not any(module.training for module in model.network.modules() if isinstance(module, nn.BatchNorm2d))
+    assert all(torch.equal(value, weights[name]) for name, value in model.network.named_parameters())
+
+
+def test_half_of_the_pictures_for_statistics_are_of_unseen_conditions(tiny_frames: Frames) -> None:
+    rows = mixed_rows(tiny_frames, 8, np.random.default_rng(0))
+    assert set(tiny_frames.split[rows]) == {"train"} and len(set(rows.tolist())) == len(rows) == 8
+    assert (tiny_frames.condition[rows] == "night").sum() == 4
+
+
+def test_the_page_says_what_holds_and_what_does_not() -> None:
+    recall = {"condition": "night", "queries": 10, "recall": 0.4, "interval95": [0.3, 0.5], "by_seed": [0.4]}
+    model = {
+        "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "size_ratio": 1.31,
+        "training_steps": 2, "images_seen": 10, "seconds": 4.0, "seeds": [0], "conditions": [recall | {"seen": False}],
+        "groups": [recall, recall], "real": [0.5, 0.4],
+    }  # fmt: skip
+    claim = {
+        "a": "bu-tf", "b": "image-only", "where": "night", "seeds": [0], "queries": 10, "gain": -0.02,
+        "interval95": [-0.1, 0.05], "p": 0.4, "by_seed": [-0.02], "wanted": 0.03, "holds": False,
+    }  # fmt: skip
+    results = {
+        "dataset": "town", "split": "test", "trained_on": "town", "radius_m": 25.0, "seeds": [0], "queries": 10,
+        "common": {"steps": 4}, "missing": [], "models": [model], "claims": [claim], "real_pairs": "corridor",
+    }  # fmt: skip
+    page = markdown(results, "python -m butf experiment paper")
+    assert "40.0 (30-50)" in page and "-2.0" in page and "**no**" in page and "| bu-tf | 45.0 | 50.0, 40.0 |" in page
+    assert "Not trained yet" not in page
