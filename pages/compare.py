@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from butf import comparison
+from butf.experiment import summary
 from butf.figures import recall, tables
 from butf.figures.gallery import heading_html, model_html
 from pages import loading, shared
@@ -39,6 +40,7 @@ def main() -> None:
     draw_table(evaluation, found)
     draw_curves(evaluation, found)
     draw_differences(evaluation, found)
+    draw_experiment(evaluation)
 
 
 def draw_table(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
@@ -104,6 +106,15 @@ def draw_differences(evaluation: dict[str, Any], found: list[comparison.Conditio
     with right:
         st.html(tables.differences_html(comparison.differences(evaluation, [condition.name for condition in found])))
         st.caption(PAIRED)
+
+
+def draw_experiment(evaluation: dict[str, Any]) -> None:
+    results = summary.load(evaluation["dataset"], evaluation["split"])
+    if results is None:
+        return
+    st.subheader("Over training seeds, with controls", anchor=False)
+    st.html(tables.table_html(summary.head(results), summary.body(results), summary.caption(results)))
+    st.markdown("\n".join(f"- {verdict}" for verdict in summary.verdicts(results)))
 
 
 shared.enter_app()

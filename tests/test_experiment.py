@@ -50,17 +50,17 @@ def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
 def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Path) -> None:
     command = [
         "experiment", "paper", "--quick", "--data", str(tiny_dataset), "--judge-on", str(tiny_dataset), "--steps", "1",
-        "--only", "bu-tf", "rgbd", "wide-statistics",
+        "--only", "bu-tf", "rgbd", "image-only-wide-statistics",
         "--runs", str(tmp_path / "trials"), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     assert main(command) == 0
     results = json.loads((tmp_path / "out" / "paper-quick.json").read_text())
     models = {model["name"]: model for model in results["models"]}
-    assert list(models) == ["off-the-shelf", "image-only", "bu-tf", "image-only-wide", "wide-statistics", "rgbd"]
+    assert list(models) == ["off-the-shelf", "image-only", "bu-tf", "image-only-wide", "image-only-wide-statistics", "rgbd"]
     frames = Frames.load(tiny_dataset)
     for model in models.values():
         entries = {entry["condition"]: entry for entry in model["conditions"]}
-        assert set(entries) == set(frames.queries("test"))
+        assert set(entries) == set(frames.queries("val"))
         assert all(
             0 <= entry["interval95"][0] <= entry["recall"] <= entry["interval95"][1] for entry in entries.values()
         )

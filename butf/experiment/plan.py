@@ -81,6 +81,9 @@ class Plan:
         return Trial(variant, seed, TrainConfig(method=variant.method, **values))
 
 
+# The feasibility sketch (docs/method.md): at night the more the depth pairs of night weigh, the better.
+ADAPTED = {"sigma_transfer": 10.0}
+
 VARIANTS = (
     Variant(FIRST, "trunk and pooling, triplets", "image-only", core=True),
     Variant("bu-tf", "decoder reconstructs depth; side descriptor from it", "bu-tf", core=True),
@@ -88,14 +91,14 @@ VARIANTS = (
     Variant("hallucination", "a second trunk imitates a depth network", "hallucination", core=True),
     Variant(
         "bu-tf-adapted", "bu-tf that also reconstructs depth of unseen conditions, without place labels",
-        "bu-tf-adapted", core=True,
+        "bu-tf-adapted", ADAPTED, core=True,
     ),
     Variant(
-        "wide-consistency", "control: the wide network describes two changes of each such picture alike",
+        "image-only-wide-consistency", "control: the wide network describes two changes of each such picture alike",
         "image-only-wide", {"extra": "consistency"}, core=True,
     ),
     Variant(
-        "wide-statistics", "control: the wide network, its batch-norm statistics from such pictures too",
+        "image-only-wide-statistics", "control: the wide network, its batch-norm statistics from such pictures too",
         "image-only-wide", statistics_of="image-only-wide", core=True,
     ),
     Variant(
@@ -104,8 +107,9 @@ VARIANTS = (
     ),
     Variant(
         "bu-tf-adapted-decoder", "as bu-tf-adapted, but the extra depth teaches the decoder alone", "bu-tf-adapted",
-        {"extra_reach": 0.0},
+        ADAPTED | {"extra_reach": 0.0},
     ),
+    Variant("bu-tf-sigma-10", "the transfer loss weighs as much as in bu-tf-adapted", "bu-tf", ADAPTED),
     Variant("bu-tf-detached", "the decoder's gradients do not reach the trunk", "bu-tf", {"decoder_reach": 0.0}),
     Variant("bu-tf-diversified", "with the diversification loss, margin 0.1", "bu-tf", {"lambda_div": 0.1}),
     Variant("bu-tf-reencode", "the follow-up papers' form: decoded depth through a second trunk", "bu-tf-reencode"),

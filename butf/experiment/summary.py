@@ -1,0 +1,79 @@
+"""The results of the experiment, as the Compare page shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from butf.errors import BadInput
+from butf.figures.gallery import model_html
+from butf.figures.recall import p_text, points_text
+from butf.figures.tables import percent_html
+from butf.files import REPO, read_json
+
+HEAD = ("Model", "Training seeds", "Size", "Pictures in training", "Seen conditions, %", "Unseen conditions, %")
+SURE = 0.01
+
+
+def load(data: str, split: str, path: Path = REPO / "docs" / "results" / "paper.json") -> dict[str, Any] | None:
+    """The results, where there are some for this split; BadInput when the file holds something else."""
+    if not path.is_file():
+        return None
+    results = read_json(path)
+    try:
+        for model in results["models"]:
+            _ = model["name"], model["seeds"], [entry["recall"] for entry in model["groups"] + model["conditions"]]
+        _ = [(claim["a"], claim["b"], claim["gain"], claim["p"], claim["by_seed"]) for claim in results["claims"]]
+        return results if (results["dataset"], results["split"]) == (data, split) else None
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{path} holds no results of ours; write it with `python -m butf experiment paper`") from error
+
+
+def head(results: dict[str, Any]) -> tuple[str, ...]:
+    """The columns of `body`: those of every experiment, then each unseen condition."""
+    return (*HEAD, *(f"{entry['condition']}, %" for entry in _unseen(results["models"][0])))
+
+
+def body(results: dict[str, Any]) -> list[list[str]]:
+    """Cells of HTML, a row a model: mean recall@1 over seeds with its 95 % interval."""
+    return [
+        [
+            model_html(model["name"]),
+            str(len(model["seeds"])) if model["training_steps"] else "–",
+            f"{model['size_ratio']:.2f}x",
+            f"{model['images_seen']:,}",
+            *(percent_html(entry["recall"], tuple(entry["interval95"])) for entry in model["groups"]),
+            *(percent_html(entry["recall"], tuple(entry["interval95"])) for entry in _unseen(model)),
+        ]
+        for model in results["models"]
+    ]
+
+
+def caption(results: dict[str, Any]) -> str:
+    """What the table holds, and what it lacks."""
+    text = (
+        f"recall@1 on {results['queries']} queries, trained anew with each seed; 95 % intervals over seeds and squares "
+        "of the map. Made by python -m butf experiment paper; more in docs/results.md."
+    )
+    lacking = len(results["missing"])
+    return f"{text} {lacking} of its trainings have not been run yet." if lacking else text
+
+
+def verdicts(results: dict[str, Any]) -> list[str]:
+    """Each comparison that was planned in advance, in words."""
+    return [_verdict(claim) for claim in results["claims"]]
+
+
+def _verdict(claim: dict[str, Any]) -> str:
+    word = "no clear difference" if claim["p"] >= SURE else "clearly better" if claim["gain"] > 0 else "clearly worse"
+    by_seed = ", ".join(f"{100 * gain:+.1f}".replace("-", "\N{MINUS SIGN}") for gain in claim["by_seed"])
+    seeds = f"; by seed {by_seed}" if len(claim["by_seed"]) > 1 else "; one seed"
+    where = claim["where"] if claim["where"] not in ("seen", "unseen") else f"{claim['where']} conditions"
+    return (
+        f"**{claim['a']}** against **{claim['b']}**, {where}: {word}, {points_text(100 * claim['gain'])} "
+        f"(p {p_text(claim['p'])}{seeds})"
+    )
+
+
+def _unseen(model: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry for entry in model["conditions"] if not entry["seen"]]
