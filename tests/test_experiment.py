@@ -11,6 +11,7 @@ from torch import nn
 from butf.cli import main
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
+from butf.experiment import summary
 from butf.experiment.plan import VARIANTS, paper
 from butf.experiment.report import markdown
 from butf.experiment.runner import train_plan
@@ -42,9 +43,15 @@ def test_every_trial_comes_after_the_one_it_starts_from() -> None:
 
 def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
     trials = {trial.variant.name: trial for trial in paper("town", (3,), 10, quick=False).trials()}
-    bu_tf, adapted = (trials[name].config.as_dict() for name in ("bu-tf", "bu-tf-adapted"))
-    assert {name for name in bu_tf if bu_tf[name] != adapted[name]} == {"method"}
-    assert bu_tf["seed"] == 3 and bu_tf["steps"] == 10
+    for one, other, differs in (
+        ("bu-tf", "image-only-wide", "method"),
+        ("bu-tf", "bu-tf-detached", "decoder_reach"),
+        ("bu-tf-sigma-10", "bu-tf-adapted", "method"),
+        ("bu-tf-adapted", "bu-tf-adapted-decoder", "extra_reach"),
+    ):
+        a, b = (trials[name].config.as_dict() for name in (one, other))
+        assert {name for name in a if a[name] != b[name]} == {differs}
+        assert a["seed"] == 3 and a["steps"] == 10
 
 
 def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Path) -> None:
@@ -56,7 +63,14 @@ def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Pat
     assert main(command) == 0
     results = json.loads((tmp_path / "out" / "paper-quick.json").read_text())
     models = {model["name"]: model for model in results["models"]}
-    assert list(models) == ["off-the-shelf", "image-only", "bu-tf", "image-only-wide", "image-only-wide-statistics", "rgbd"]
+    assert list(models) == [
+        "off-the-shelf",
+        "image-only",
+        "bu-tf",
+        "image-only-wide",
+        "image-only-wide-statistics",
+        "rgbd",
+    ]
     frames = Frames.load(tiny_dataset)
     for model in models.values():
         entries = {entry["condition"]: entry for entry in model["conditions"]}
@@ -115,21 +129,48 @@ def test_half_of_the_pictures_for_statistics_are_of_unseen_conditions(tiny_frame
     assert (tiny_frames.condition[rows] == "night").sum() == 4
 
 
-def test_the_page_says_what_holds_and_what_does_not() -> None:
+def results_of(gain: float, p: float, seeds: tuple[int, ...] = (0,)) -> dict:
+    """Results of one model and one claim, by hand."""
     recall = {"condition": "night", "queries": 10, "recall": 0.4, "interval95": [0.3, 0.5], "by_seed": [0.4]}
     model = {
         "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "size_ratio": 1.31,
-        "training_steps": 2, "images_seen": 10, "seconds": 4.0, "seeds": [0], "conditions": [recall | {"seen": False}],
-        "groups": [recall, recall], "real": [0.5, 0.4],
+        "training_steps": 2, "images_seen": 10, "seconds": 4.0, "seeds": list(seeds), "real": [0.5, 0.4],
+        "conditions": [recall | {"seen": False}], "groups": [recall, recall],
     }  # fmt: skip
     claim = {
-        "a": "bu-tf", "b": "image-only", "where": "night", "seeds": [0], "queries": 10, "gain": -0.02,
-        "interval95": [-0.1, 0.05], "p": 0.4, "by_seed": [-0.02], "wanted": 0.03, "holds": False,
+        "a": "bu-tf", "b": "image-only", "where": "night", "seeds": list(seeds), "queries": 10, "gain": gain,
+        "interval95": [-0.1, 0.05], "p": p, "by_seed": [gain] * len(seeds), "wanted": 0.03, "holds": gain > 0.03,
     }  # fmt: skip
-    results = {
-        "dataset": "town", "split": "test", "trained_on": "town", "radius_m": 25.0, "seeds": [0], "queries": 10,
+    return {
+        "dataset": "town", "split": "test", "trained_on": "town", "radius_m": 25.0, "seeds": list(seeds), "queries": 10,
         "common": {"steps": 4}, "missing": [], "models": [model], "claims": [claim], "real_pairs": "corridor",
     }  # fmt: skip
-    page = markdown(results, "python -m butf experiment paper")
+
+
+def test_the_page_says_what_holds_and_what_does_not() -> None:
+    page = markdown(results_of(-0.02, 0.4), "python -m butf experiment paper")
     assert "40.0 (30-50)" in page and "-2.0" in page and "**no**" in page and "| bu-tf | 45.0 | 50.0, 40.0 |" in page
     assert "Not trained yet" not in page
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "words"),
+    [
+        (0.21, 0.0001, "clearly better, +21.0 points (p < 0.001; by seed +21.0, +21.0)"),
+        (-0.05, 0.004, "clearly worse, −5.0 points (p = 0.004; by seed −5.0, −5.0)"),
+        (0.05, 0.2, "no clear difference, +5.0 points (p = 0.20; by seed +5.0, +5.0)"),
+    ],
+)
+def test_verdicts_claim_no_more_than_the_test_does(gain: float, p: float, words: str) -> None:
+    assert summary.verdicts(results_of(gain, p, (0, 1))) == [f"**bu-tf** against **image-only**, night: {words}"]
+
+
+def test_results_are_shown_for_their_own_split_only_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "paper.json"
+    assert summary.load("town", "test", path) is None
+    path.write_text(json.dumps(results_of(0.1, 0.001)))
+    assert summary.load("town", "test", path)["queries"] == 10
+    assert summary.load("chess", "test", path) is None
+    path.write_text("{}")
+    with pytest.raises(BadInput, match=r"paper\.json holds no results of ours"):
+        summary.load("town", "test", path)
