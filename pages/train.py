@@ -9,7 +9,7 @@ import streamlit as st
 
 from butf.browse import default_models
 from butf.dataset.frames import find_datasets
-from butf.figures.training import loss_figure, recall_figure
+from butf.figures.training import loss_figure, pull_figure, recall_figure
 from butf.networks import zoo
 from butf.training import runs
 from butf.training.folder import Run
@@ -21,6 +21,10 @@ POLL_S = 2.0
 EQUATION = (
     "Slide equation 3: total = main + σ_side · side + σ_full · full + σ_transfer · transfer. Each term is drawn before "
     "its weight; a method without a term, or a phase that does not train it, has no curve of it."
+)
+PULLS = (
+    "The cosine between the gradients of the triplets and of the transfer loss at the trunk's last map. Below 0 they "
+    "pull against each other, near 0 they leave each other alone, above 0 one helps the other."
 )
 LOOKS = {
     "queued": (":material/hourglass_top:", "orange"),
@@ -111,6 +115,11 @@ def watch(name: str, words: dict[str, str]) -> None:
             st.caption(EQUATION)
             recall = recall_figure(records, state.method)
             st.plotly_chart(recall, key="recall", alt="Recall on the val areas over the training steps")
+        pulls = pull_figure(records)
+        if pulls is not None:
+            with st.expander("Do the losses fight?", icon=":material/compare_arrows:"):
+                st.plotly_chart(pulls, key="pulls", alt="Cosine of the gradients of triplets and transfer at the trunk")
+                st.caption(PULLS)
         with st.expander("Log", icon=":material/notes:", expanded=state.state == "failed"):
             st.code(run.log_tail() or "Nothing was written yet.", None, wrap_lines=True, height=260)
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from butf.figures.theme import model_colour
-from butf.figures.training import loss_figure, recall_figure, thin
+from butf.figures.training import loss_figure, pull_figure, recall_figure, thin
 from butf.training.pace import Pace, duration, pace
 
 
@@ -41,6 +41,14 @@ def test_one_phase_is_not_marked():
     figure = loss_figure([record for record in records() if record["phase"] == "main"])
     assert not figure.layout.annotations
     assert {line.name for line in figure.data} == {"total", "main"}
+
+
+def test_pulls_are_drawn_between_minus_one_and_one_where_they_were_measured():
+    assert pull_figure(records()) is None
+    figure = pull_figure([{**record, "gradient_cosine": -0.25} for record in records() if "side" in record])
+    (line,) = figure.data
+    assert list(line.x) == list(range(90, 170, 10)) and set(line.y) == {-0.25}
+    assert figure.layout.yaxis.range == (-1.02, 1.02) and [shape.y0 for shape in figure.layout.shapes] == [0]
 
 
 def test_recall_is_in_percent_and_the_mean_in_the_colour_of_the_method():

@@ -62,6 +62,20 @@ def recall_figure(records: Sequence[Record], method: str, height: int = 290) -> 
     return _finish(figure, height)
 
 
+def pull_figure(records: Sequence[Record], height: int = 220) -> go.Figure | None:
+    """Whether triplets and transfer fight: the cosine of their gradients at the trunk's last map, -1 to 1.
+
+    None for a run that did not measure it.
+    """
+    steps, values = _series(records, lambda record: record.get("gradient_cosine"))
+    if not len(steps):
+        return None
+    figure = go.Figure(_line("cosine", *thin(steps, values), TERMS["transfer"][1], showlegend=False))
+    figure.add_hline(y=0, line={"width": 1, "color": "rgba(128, 138, 148, 0.8)"})
+    figure.update_yaxes(title="cosine", range=[-1.02, 1.02])
+    return _finish(figure, height)
+
+
 def thin(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
     """At most `most` points `(M,)` of a curve `(N,)`: the mean step and the mean value of equal stretches."""
     if len(steps) <= most:
