@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,11 +12,13 @@ from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
+from butf.training import feed as feed_module
 from butf.training import trainer as trainer_module
 from butf.training.augmentation import augment, warp
+from butf.training.batch import Batch
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
-from butf.training.recipe import Batch, build_recipe
+from butf.training.recipes import build_recipe
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
 
@@ -107,7 +110,7 @@ def test_a_finished_run_is_a_model_with_a_whole_card(tiny_dataset: Path) -> None
 def test_place_labels_of_unseen_conditions_are_never_used(tiny_dataset: Path) -> None:
     frames = Frames.load(tiny_dataset)
     run = new_run(tiny_dataset, "mine", method="image-only")
-    batches = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu")).batches
+    batches = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu")).feed.places
     assert set(frames.condition[batches.indices]) == {"reference", "overcast"}
     assert set(frames.split[batches.indices]) == {"train"}
 
@@ -115,12 +118,12 @@ def test_place_labels_of_unseen_conditions_are_never_used(tiny_dataset: Path) ->
 def test_extra_pictures_are_train_pictures_of_unseen_conditions(tiny_dataset: Path) -> None:
     frames = Frames.load(tiny_dataset)
     run = new_run(tiny_dataset, "mine", method="bu-tf-adapted")
-    trainer = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
-    assert set(frames.condition[trainer.extra.indices]) == {"night"}
-    assert set(frames.split[trainer.extra.indices]) == {"train"}
-    assert trainer._extra() is None  # the first training step is image-only's
-    trainer.progress.phase = 1
-    extra = trainer._extra()
+    feed = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu")).feed
+    assert set(frames.condition[feed.extra.indices]) == {"night"}
+    assert set(frames.split[feed.extra.indices]) == {"train"}
+    rng, device = np.random.default_rng(0), torch.device("cpu")
+    assert feed.batch(rng, device, with_extra=False).extra is None
+    extra = feed.batch(rng, device, with_extra=True).extra
     assert extra.images.shape == extra.again.shape and not torch.allclose(extra.images, extra.again)
     assert extra.valid.any()
 
@@ -197,7 +200,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(
     tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run(tiny_dataset, "nan", method="image-only")
-    monkeypatch.setattr(trainer_module, "augment", lambda images, side, valid: (images * float("nan"), side, valid))
+    monkeypatch.setattr(feed_module, "augment", lambda images, side, valid: (images * float("nan"), side, valid))
     with pytest.raises(BadInput, match="the loss is nan at step 0; lower learning_rate"):
         train(run)
 

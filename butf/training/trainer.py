@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from butf.dataset.frames import Frames, find_datasets
-from butf.dataset.modalities import Encoding, default_encoding
+from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
 from butf.device import choose_device
 from butf.errors import BadInput
@@ -21,15 +21,15 @@ from butf.networks import zoo
 from butf.networks.card import Card, card_text
 from butf.networks.trunk import Trunk
 from butf.networks.weights import save_weights
-from butf.training.augmentation import augment
+from butf.training.batch import Batch
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
 from butf.training.config import TrainConfig
+from butf.training.feed import Feed
 from butf.training.folder import Run
-from butf.training.mining import PlaceBatches
 from butf.training.provenance import commit, versions
-from butf.training.recipe import Batch, Extra, build_recipe
+from butf.training.recipes import build_recipe
 from butf.training.session import StopFlag, StopRequested, session
-from butf.training.validation import Validation, describe_samples
+from butf.training.validation import Validation
 
 LOG_EVERY = 10
 VAL_QUERIES = 60
@@ -75,16 +75,16 @@ class Trainer:
         self, run: Run, config: TrainConfig, device: torch.device, decoded: dict[object, Samples] | None = None
     ):
         self.run, self.config, self.device = run, config, device
-        self.decoded = {} if decoded is None else decoded
         torch.manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         self.frames = Frames.load(find_data(config.data))
-        self.encoding = default_encoding(self.frames, config.modality)
         self.recipe = build_recipe(config).to(device)
         self.progress = Progress(phase=0)
         self.first_step = self._take_first_step(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
-        self._load_data()
+        encoding = default_encoding(self.frames, config.modality)
+        self.feed = Feed(self.frames, config, encoding, {} if decoded is None else decoded)
+        self.validation = self._validation(VAL_QUERIES)
         self._enter_phase()
         if run.checkpoint_path.is_file():
             self._restore()
@@ -127,9 +127,9 @@ class Trainer:
             self.config.method,
             self.config.trunk,
             image_area=self.config.image_area,
-            encoding=self.encoding if hasattr(network, "decoder") or network.reads_side else None,
+            encoding=self.feed.encoding if hasattr(network, "decoder") or network.reads_side else None,
             data=self.frames.name,
-            seen=tuple(sorted(set(self.frames.condition[self.batches.indices].tolist()))),
+            seen=self.feed.conditions,
             val_recall=recall,
             seed=self.config.seed,
             config=self.config.as_dict(),
@@ -143,49 +143,9 @@ class Trainer:
         write_atomic(self.run.card_path, card_text(card))
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
 
-    def _load_data(self) -> None:
-        frames, config = self.frames, self.config
-        usable = [name for name in frames.conditions if frames.seen(name)]
-        rows = frames.where(split="train")
-        rows = rows[np.isin(frames.condition[rows], usable)]
-        if len(rows) < config.places:
-            raise BadInput(
-                f"{frames.root} has {len(rows)} frames to train on; expected at least {config.places}, "
-                "with split train and a condition whose labels may be used"
-            )
-        picture = frames.image(int(rows[0]))
-        self.size = zoo.network_size(*picture.size, config.image_area)
-        needs_side = config.method not in ("image-only", "image-only-wide")
-        if needs_side and frames.modality_path(int(rows[0]), config.modality) is None:
-            raise BadInput(
-                f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
-                f"{config.method} learns from it, image-only does not need it"
-            )
-        self.samples = self._samples(rows, self.encoding if needs_side else None)
-        self.extra = self._extra_samples() if config.sees_extra else None
-        self.row_of = {int(frame): row for row, frame in enumerate(rows)}
-        self.batches = PlaceBatches(frames, rows, config)
-        self.validation = self._validation(VAL_QUERIES)
-
     def _validation(self, queries: int | None = None) -> Validation:
-        encoding = self.encoding if self.recipe.network.reads_side else None
-        return Validation(self.frames, self.size, queries, encoding)
-
-    def _extra_samples(self) -> Samples:
-        """Pictures of train areas in conditions whose place labels training may not use."""
-        frames = self.frames
-        rows = frames.where(split="train")
-        rows = rows[[not frames.seen(name) for name in frames.condition[rows]]]
-        if not len(rows):
-            raise BadInput(
-                f"{frames.root} has no frame of split train in an unseen condition (labels false in dataset.json); "
-                f"{self.config.method} with extra {self.config.extra!r} needs some, say of night"
-            )
-        return self._samples(rows, self.encoding)
-
-    def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
-        key = (self.frames.root, rows.tobytes(), self.size, encoding)
-        return self.decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding))
+        encoding = self.feed.encoding if self.recipe.network.reads_side else None
+        return Validation(self.frames, self.feed.size, queries, encoding)
 
     def _take_first_step(self, name: str) -> Card:
         """Go on from a trained image-only network: this run begins with its second training step."""
@@ -226,7 +186,7 @@ class Trainer:
         while self.progress.step < self.config.steps:
             if self.progress.step % self.config.refresh_every == 0:
                 self._refresh()
-            batch = self._batch()
+            batch = self.feed.batch(self.rng, self.device, with_extra=self.progress.phase > 0)
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms = self._descend(batch)
             self.progress.step += 1
@@ -253,28 +213,6 @@ class Trainer:
                 raise StopRequested(stop.signal)
         self._validate()
 
-    def _batch(self) -> Batch:
-        frames = self.batches.draw(self.rng)
-        images, side, valid = augment(*self._stack([self.samples[self.row_of[int(frame)]] for frame in frames]))
-        positives, negatives = self.batches.pairs(frames)
-        return Batch(images, side, valid, positives.to(self.device), negatives.to(self.device), self._extra())
-
-    def _extra(self) -> Extra | None:
-        """A batch of pictures of unseen conditions, in the training steps after the first."""
-        if self.extra is None or self.progress.phase == 0:
-            return None
-        rows = self.rng.choice(len(self.extra), min(self.config.extra_pictures, len(self.extra)), replace=False)
-        images, side, valid = self._stack([self.extra[int(row)] for row in rows])
-        again, _, _ = augment(images, side, valid)
-        return Extra(*augment(images, side, valid), again)
-
-    def _stack(self, samples: list[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures in 0..1, side maps and their masks of some samples, on the device."""
-        images, side, valid = (
-            torch.stack([sample[key] for sample in samples]).to(self.device) for key in ("image", "side", "valid")
-        )
-        return images.float() / 255, side, valid
-
     def _descend(self, batch: Batch) -> dict[str, float]:
         self.trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -290,11 +228,8 @@ class Trainer:
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _refresh(self) -> None:
-        """Seek anew the places that look alike to the present network: the hard negatives of the next steps."""
-        frames = self.batches.searched(self.rng)
-        rows = np.array([self.row_of[int(frame)] for frame in frames])
         part = "main" if self.phase in ("main", "depth") else "descriptor"
-        self.batches.find_look_alikes(frames, describe_samples(self.recipe.network, self.samples, rows, part))
+        self.feed.seek_look_alikes(self.recipe.network, part, self.rng)
 
     def _validate(self) -> None:
         recall = self.validation.recall(self.recipe.network)
@@ -321,7 +256,7 @@ class Trainer:
         self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
 
     def _save(self) -> None:
-        progress = {**vars(self.progress), "look_alikes": self.batches.look_alikes}
+        progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes}
         save_checkpoint(
             self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
         )
@@ -330,7 +265,7 @@ class Trainer:
     def _restore(self) -> None:
         saved = load_checkpoint(self.run.checkpoint_path)
         progress = dict(saved["progress"])
-        self.batches.look_alikes = progress.pop("look_alikes")
+        self.feed.places.look_alikes = progress.pop("look_alikes")
         self.progress = Progress(**progress)
         self._enter_phase()
         self.recipe.load_state_dict(saved["model"])

@@ -1,0 +1,55 @@
+"""What a training step is given: pictures, their side modality, and who is whose positive and negative."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B augmented pictures with their side modality, and who is whose positive and negative."""
+
+    images: Tensor
+    """(B, 3, H, W) RGB in 0..1."""
+    side: Tensor
+    """(B, 1, h, w) encoded to 0..1."""
+    valid: Tensor
+    """(B, 1, h, w) bool, where the side modality was measured."""
+    positives: Tensor
+    """(B, B) bool."""
+    negatives: Tensor
+    """(B, B) bool."""
+    extra: "Extra | None" = None
+
+
+@dataclass(frozen=True)
+class Extra:
+    """E pictures of unseen conditions with their side modality: nobody knows which place they show."""
+
+    images: Tensor
+    """(E, 3, H, W) RGB in 0..1, augmented."""
+    side: Tensor
+    """(E, 1, h, w) encoded to 0..1."""
+    valid: Tensor
+    """(E, 1, h, w) bool."""
+    again: Tensor
+    """(E, 3, H, W), the same pictures augmented in another way."""
+
+
+def with_extra(batch: Batch, again: bool) -> Tensor:
+    """The batch's pictures and behind them the extra ones, `(B + E, 3, H, W)`; `again`: those in both their changes.
+
+    All go through the network together, so that batch normalisation learns the statistics of both.
+    """
+    if batch.extra is None:
+        return batch.images
+    return torch.cat([batch.images, batch.extra.images, *([batch.extra.again] if again else [])])
+
+
+def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Side maps and masks at the height and width of `like`, nearest pixels: depths must not mix across an edge."""
+    size = like.shape[-2:]
+    side = F.interpolate(batch.side, size, mode="nearest-exact")
+    return side, F.interpolate(batch.valid.float(), size, mode="nearest-exact") > 0.5

@@ -1,0 +1,102 @@
+"""The feed of a training run: its pictures, decoded once, drawn and changed batch by batch."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from butf.dataset.frames import Frames
+from butf.dataset.modalities import Encoding
+from butf.dataset.samples import Samples
+from butf.errors import BadInput
+from butf.networks import zoo
+from butf.networks.description import Network
+from butf.training.augmentation import augment
+from butf.training.batch import Batch, Extra
+from butf.training.config import TrainConfig
+from butf.training.mining import PlaceBatches
+from butf.training.validation import describe_samples
+
+SIDELESS = ("image-only", "image-only-wide")
+
+
+class Feed:
+    """The train areas of a data set as one configuration sees them."""
+
+    def __init__(self, frames: Frames, config: TrainConfig, encoding: Encoding, decoded: dict[object, Samples]) -> None:
+        """`decoded` keeps pictures for the next run of the process. BadInput where the data are not what is needed."""
+        self.frames, self.config, self.encoding = frames, config, encoding
+        self._decoded = decoded
+        rows = self._labelled_rows()
+        self.size = zoo.network_size(*frames.image(int(rows[0])).size, config.image_area)
+        needs_side = config.method not in SIDELESS
+        if needs_side and frames.modality_path(int(rows[0]), config.modality) is None:
+            raise BadInput(
+                f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
+                f"{config.method} learns from it, image-only does not need it"
+            )
+        self.samples = self._samples(rows, encoding if needs_side else None)
+        self.extra = self._samples(self._extra_rows(), encoding) if config.sees_extra else None
+        self.row_of = {int(frame): row for row, frame in enumerate(rows)}
+        self.places = PlaceBatches(frames, rows, config)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions whose place labels are used."""
+        return tuple(sorted(set(self.frames.condition[self.places.indices].tolist())))
+
+    def batch(self, rng: np.random.Generator, device: torch.device, with_extra: bool) -> Batch:
+        """The next batch, on `device`; with pictures of unseen conditions where asked and where the run sees some."""
+        frames = self.places.draw(rng)
+        images, side, valid = augment(*stack([self.samples[self.row_of[int(frame)]] for frame in frames], device))
+        positives, negatives = self.places.pairs(frames)
+        extra = self._draw_extra(rng, device) if with_extra and self.extra is not None else None
+        return Batch(images, side, valid, positives.to(device), negatives.to(device), extra)
+
+    def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
+        """Seek anew the places that look alike to the present network: the hard negatives of the next batches."""
+        frames = self.places.searched(rng)
+        rows = np.array([self.row_of[int(frame)] for frame in frames])
+        self.places.find_look_alikes(frames, describe_samples(network, self.samples, rows, part))
+
+    def _draw_extra(self, rng: np.random.Generator, device: torch.device) -> Extra:
+        rows = rng.choice(len(self.extra), min(self.config.extra_pictures, len(self.extra)), replace=False)
+        images, side, valid = stack([self.extra[int(row)] for row in rows], device)
+        again, _, _ = augment(images, side, valid)
+        return Extra(*augment(images, side, valid), again)
+
+    def _labelled_rows(self) -> np.ndarray:
+        frames = self.frames
+        usable = [name for name in frames.conditions if frames.seen(name)]
+        rows = frames.where(split="train")
+        rows = rows[np.isin(frames.condition[rows], usable)]
+        if len(rows) < self.config.places:
+            raise BadInput(
+                f"{frames.root} has {len(rows)} frames to train on; expected at least {self.config.places}, "
+                "with split train and a condition whose labels may be used"
+            )
+        return rows
+
+    def _extra_rows(self) -> np.ndarray:
+        """Pictures of train areas in conditions whose place labels training may not use."""
+        frames = self.frames
+        rows = frames.where(split="train")
+        rows = rows[[not frames.seen(name) for name in frames.condition[rows]]]
+        if not len(rows):
+            raise BadInput(
+                f"{frames.root} has no frame of split train in an unseen condition (labels false in dataset.json); "
+                f"{self.config.method} with extra {self.config.extra!r} needs some, say of night"
+            )
+        return rows
+
+    def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
+        key = (self.frames.root, rows.tobytes(), self.size, encoding)
+        return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding))
+
+
+def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
+    images, side, valid = (torch.stack([sample[key] for sample in samples]).to(device) for key in _TENSORS)
+    return images.float() / 255, side, valid
+
+
+_TENSORS = ("image", "side", "valid")
