@@ -13,7 +13,6 @@ from butf.networks import zoo
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
-from butf.training import trainer as trainer_module
 from butf.training.augmentation import augment, warp
 from butf.training.batch import Batch
 from butf.training.config import TrainConfig
