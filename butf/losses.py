@@ -45,6 +45,28 @@ def diversification_loss(full: Tensor, main: Tensor, margin: float) -> Tensor:
     return F.relu(full - main + margin)
 
 
+def matching_loss(
+    queries: Tensor, keys: Tensor, positives: Tensor, negatives: Tensor, temperature: float = 0.14
+) -> Tensor:
+    """Equation 1 between two describers, its hinge softened over all negatives; of squared distances, margin 0.
+
+    `T log(1 + sum_n exp((||q - k+||^2 - ||q - k_n||^2) / T))`, mean over the queries, with `k+` the farthest positive:
+    the hinge on the nearest negative as T goes to 0, and InfoNCE of temperature T / 2 on unit vectors. Unlike the
+    hinge it does not collapse when a describer starts from nothing.
+
+    Shape: `queries` `(A, D)`, `keys` `(B, D)`, both of unit rows, `positives` and `negatives` `(A, B)` bool. Queries
+    without a positive or a negative do not count; zero when none is left.
+    """
+    squares = 2 - 2 * queries @ keys.T
+    usable = positives.any(dim=1) & negatives.any(dim=1)
+    if not usable.any():
+        return queries.sum() * 0.0
+    squares, positives, negatives = squares[usable], positives[usable], negatives[usable]
+    farthest = squares.masked_fill(~positives, -torch.inf).amax(dim=1, keepdim=True)
+    excess = ((farthest - squares) / temperature).masked_fill(~negatives, -torch.inf)
+    return temperature * torch.logsumexp(F.pad(excess, (1, 0)), dim=1).mean()
+
+
 def imitation_loss(hallucinated: Tensor, true: Tensor) -> Tensor:
     """How far hallucinated features `(B, C, h, w)` are from those of the true depth: 0 if equal, 1 for all zeros.
 

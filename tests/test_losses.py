@@ -92,6 +92,38 @@ def test_a_batch_without_triplets_costs_nothing_and_can_still_be_descended() -> 
     assert loss.item() == 0.0 and descriptors.grad.abs().sum() == 0
 
 
+@pytest.mark.parametrize("temperature", [0.14, 1.0])
+def test_matching_loss_agrees_with_a_plain_sum(temperature: float) -> None:
+    queries, keys = unit(4, 6, seed=1), unit(5, 6, seed=2)
+    positives = torch.tensor([[1, 1, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]], dtype=torch.bool)
+    negatives = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], dtype=torch.bool)
+    expected = []
+    for i in (0, 1):  # the third has no positive, the fourth no negative
+        squares = [math.dist(queries[i], keys[j]) ** 2 for j in range(5)]
+        near = max(squares[j] for j in range(5) if positives[i, j])
+        far = [math.exp((near - squares[j]) / temperature) for j in range(5) if negatives[i, j]]
+        expected.append(temperature * math.log(1 + sum(far)))
+    loss = losses.matching_loss(queries, keys, positives, negatives, temperature)
+    assert loss.item() == pytest.approx(sum(expected) / 2, rel=1e-5)
+
+
+def test_matching_loss_is_cross_entropy_over_one_positive_and_nears_the_hinge() -> None:
+    queries, keys = unit(6, 8, seed=1), unit(6, 8, seed=2)
+    own = torch.eye(6, dtype=torch.bool)
+    entropy = F.cross_entropy(queries @ keys.T / 0.07, torch.arange(6))
+    torch.testing.assert_close(losses.matching_loss(queries, keys, own, ~own, 0.14), 0.14 * entropy)
+    squares = torch.cdist(queries, keys).square()
+    hinge = (squares.diagonal() - squares.masked_fill(own, torch.inf).amin(dim=1)).clamp(min=0).mean()
+    torch.testing.assert_close(losses.matching_loss(queries, keys, own, ~own, 1e-4), hinge, atol=1e-3, rtol=0)
+
+
+def test_matching_without_pairs_costs_nothing_and_can_still_be_descended() -> None:
+    queries, none = unit(4, 8).requires_grad_(), torch.zeros(4, 4, dtype=torch.bool)
+    loss = losses.matching_loss(queries, unit(4, 8), none, none)
+    loss.backward()
+    assert loss.item() == 0.0 and queries.grad.abs().sum() == 0
+
+
 def test_direction_loss_is_one_minus_the_mean_cosine_and_blind_to_length() -> None:
     features, target = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 3, 4)
     cosines = [

@@ -14,8 +14,9 @@ from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
 from butf.training.augmentation import augment, warp
-from butf.training.batch import Batch
+from butf.training.batch import Batch, Extra, all_sides
 from butf.training.config import TrainConfig
+from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
 from butf.training.recipes import build_recipe
 from butf.training.session import StopFlag, StopRequested, session
@@ -216,22 +217,27 @@ def test_hallucination_starts_from_the_depth_network_and_leaves_it_alone() -> No
     assert not trained & {id(parameter) for parameter in recipe.depth_trunk.parameters()}
 
 
-def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
-    config = TrainConfig(
-        method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, sigma_keep=0.2, lambda_div=0.1
-    )
-    recipe = build_recipe(config).eval()
+def small_batch(extra: int = 0) -> Batch:
+    """Four pictures of two places, and some extra ones."""
     rng = torch.Generator().manual_seed(0)
+
+    def pictures(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        sides = torch.rand(count, 1, 16, 16, generator=rng), torch.ones(count, 1, 16, 16, dtype=torch.bool)
+        return torch.rand(count, 3, 64, 64, generator=rng), *sides
+
     label = torch.tensor([0, 0, 1, 1])
     same = label[:, None] == label[None]
-    batch = Batch(
-        torch.rand(4, 3, 64, 64, generator=rng),
-        torch.rand(4, 1, 16, 16, generator=rng),
-        torch.ones(4, 1, 16, 16, dtype=torch.bool),
-        same & ~torch.eye(4, dtype=torch.bool),
-        ~same,
-    )
-    terms = {name: value.item() for name, value in recipe.losses("transfer", batch).items()}
+    more = Extra(*pictures(extra), torch.rand(extra, 3, 64, 64, generator=rng)) if extra else None
+    return Batch(*pictures(4), same & ~torch.eye(4, dtype=torch.bool), ~same, more)
+
+
+def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
+    config = TrainConfig(
+        method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, sigma_keep=0.2, sigma_match=3.0,
+        lambda_div=0.1,
+    )  # fmt: skip
+    recipe = build_recipe(config).eval()
+    terms = {name: value.item() for name, value in recipe.losses("transfer", small_batch()).items()}
     expected = (
         terms["main"]
         + 2.0 * terms["side"]
@@ -239,9 +245,53 @@ def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
         + 7.0 * terms["transfer"]
         + max(terms["full"] - terms["main"] + 0.1, 0.0)
         + 0.2 * terms["keep"]
+        + 3.0 * (terms["measured"] + terms["match"])
     )
     assert terms["keep"] == pytest.approx(0, abs=1e-6)  # nothing has moved yet
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_extra_picture_learns_the_descriptor_of_its_own_measured_side() -> None:
+    recipe = build_recipe(TrainConfig(method="bu-tf-adapted")).eval()
+    batch = small_batch(extra=3)
+    measured = recipe.measured(*all_sides(batch)).detach()
+    side = measured.clone().requires_grad_()
+    found = recipe.matched(side, batch)
+    found["match_extra"].backward()
+    mixed = measured[torch.tensor([0, 1, 2, 3, 5, 6, 4])]
+    assert recipe.matched(mixed, batch)["match_extra"] > found["match_extra"]
+    assert side.grad[:4].abs().sum() == 0 and side.grad[4:].abs().sum() > 0
+    # The describer of the measured side is the target: it learns from place labels alone.
+    assert all(parameter.grad is None for parameter in recipe.measured.parameters())
+    found["measured"].backward()
+    assert recipe.measured.features[0][0].weight.grad.abs().sum() > 0
+
+
+def test_the_describer_of_the_measured_side_is_trained_and_not_deployed(tiny_dataset: Path) -> None:
+    run = new_run(tiny_dataset, "mine", method="bu-tf-adapted", learning_rate=1e-3)
+    trainer = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
+    before = trainer.recipe.measured.features[0][0].weight.clone()
+    assert [group["initial_lr"] for group in trainer.optimizer.param_groups] == [pytest.approx(1e-3 / 25)]
+    trainer.fit(StopFlag())
+    highest = [group["max_lr"] for group in trainer.optimizer.param_groups]
+    assert highest == [pytest.approx(1e-3), pytest.approx(4e-3)]
+    assert not torch.equal(trainer.recipe.measured.features[0][0].weight, before)
+    trainer.finish()
+    assert not [name for name in read_weights(run.weights_path) if "measured" in name]
+    without = build_recipe(TrainConfig(method="bu-tf", sigma_match=0.0))
+    assert without.measured is None
+
+
+def test_extra_pictures_are_drawn_evenly_by_condition() -> None:
+    conditions = np.array(["dusk"] * 20 + ["night"] * 3 + ["snow"] * 8)
+    drawn = [evenly_drawn(conditions, 8, np.random.default_rng(seed)) for seed in range(200)]
+    for rows in drawn:
+        counts = [int((conditions[rows] == name).sum()) for name in ("dusk", "night", "snow")]
+        assert len(set(rows.tolist())) == 8 and sorted(counts) == [2, 3, 3]
+    shares = np.bincount(np.concatenate(drawn), minlength=31)
+    assert shares[:20].min() > 0 and shares[:20].max() < 3 * shares[:20].mean()
+    # Where a condition has too few, the others fill up; never more than there are.
+    assert len(evenly_drawn(conditions, 40, np.random.default_rng(0))) == 31
 
 
 def test_pulls_are_the_gradients_where_the_losses_meet() -> None:

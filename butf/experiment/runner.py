@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from butf.dataset.frames import Frames
@@ -18,6 +19,7 @@ from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.runs import train_command
 from butf.training.trainer import find_data, train
+from butf.training.validation import Validation
 
 ADAPTATION_PICTURES = 1600
 Say = Callable[[str], None]
@@ -65,9 +67,11 @@ def _run(trial: Trial, config: TrainConfig, folder: Path) -> Run:
 def _adapt(trial: Trial, folder: Path, plan: Plan) -> None:
     model = zoo.load(str(folder / str(trial.needs)))
     frames = Frames.load(find_data(plan.data))
-    picture = frames.image(int(frames.where(split="train")[0]))
-    adapt_statistics(model.network, frames, model.size(*picture.size), ADAPTATION_PICTURES, trial.seed)
+    size = model.size(*frames.image(int(frames.where(split="train")[0])).size)
+    adapt_statistics(model.network, frames, size, ADAPTATION_PICTURES, trial.seed)
+    recall = Validation(frames, size).recall(model.network)
+    text = card_text(replace(model.card, name=trial.variant.name, val_recall=recall))
     path = folder / trial.folder
     path.mkdir(parents=True, exist_ok=True)
-    write_atomic(path / "card.json", card_text(model.card))
-    save_weights(path / "model.safetensors", model.network.state_dict(), {"card": card_text(model.card)})
+    write_atomic(path / "card.json", text)
+    save_weights(path / "model.safetensors", model.network.state_dict(), {"card": text})

@@ -48,6 +48,12 @@ def with_extra(batch: Batch, again: bool) -> Tensor:
     return torch.cat([batch.images, batch.extra.images, *([batch.extra.again] if again else [])])
 
 
+def all_sides(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Side maps and masks of the batch's pictures and behind them of the extra ones, `(B + E, 1, h, w)` each."""
+    parts = [batch] if batch.extra is None else [batch, batch.extra]
+    return torch.cat([part.side for part in parts]), torch.cat([part.valid for part in parts])
+
+
 def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
     """Side maps and masks at the height and width of `like`, nearest pixels: depths must not mix across an edge."""
     size = like.shape[-2:]

@@ -47,6 +47,9 @@ class TrainConfig:
     sigma_side: float = option(1.0, "weight of the side descriptor's triplet loss (slide equation 3)")
     sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
     sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
+    sigma_match: float = option(
+        1.5, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
+    )
     sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
     decoder_reach: float = option(1.0, "share of the gradient that passes from bu-tf's decoder into the trunk")
@@ -84,7 +87,7 @@ class TrainConfig:
             check_number(name, getattr(self, name), low, int)
         for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
             check_number(name, getattr(self, name), 1e-9, float)
-        sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_keep")
+        sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_match", "sigma_keep")
         for name in (*sigmas, "weight_decay", "trunk_rate", "hard_share", "decoder_reach", "extra_reach"):
             check_number(name, getattr(self, name), 0.0, float)
         if self.hard_share > 1:

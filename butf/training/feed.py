@@ -59,7 +59,7 @@ class Feed:
         self.places.find_look_alikes(frames, describe_samples(network, self.samples, rows, part))
 
     def _draw_extra(self, rng: np.random.Generator, device: torch.device) -> Extra:
-        rows = rng.choice(len(self.extra), min(self.config.extra_pictures, len(self.extra)), replace=False)
+        rows = evenly_drawn(self.frames.condition[self.extra.indices], self.config.extra_pictures, rng)
         images, side, valid = stack([self.extra[int(row)] for row in rows], device)
         again, _, _ = augment(images, side, valid)
         return Extra(*augment(images, side, valid), again)
@@ -91,6 +91,17 @@ class Feed:
     def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
         key = (self.frames.root, rows.tobytes(), self.size, encoding)
         return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding))
+
+
+def evenly_drawn(conditions: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """At most `count` of the rows `(N,)`, no row twice, as many of each condition as there are."""
+    order = rng.permutation(len(conditions))
+    turn = np.empty(len(order), np.int64)
+    for condition in np.unique(conditions):
+        own = np.flatnonzero(conditions[order] == condition)
+        turn[own] = np.arange(len(own))
+    # Whose turn it is first is drawn too, so that a remainder favours none.
+    return order[np.argsort(turn, kind="stable")][:count]
 
 
 def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

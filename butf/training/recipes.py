@@ -4,12 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from butf.losses import imitation_loss, transfer_loss
+from butf.losses import imitation_loss, matching_loss, transfer_loss
+from butf.networks.bu_tf import SIDE_DIM
 from butf.networks.colours import colour_ramp
 from butf.networks.description import describe_parts
+from butf.networks.measured import MeasuredDescriber
 from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
-from butf.training.batch import Batch, subsample
+from butf.training.batch import Batch, all_sides, subsample
 from butf.training.config import TrainConfig
 from butf.training.recipe import ImageOnlyRecipe, ImageOnlyWideRecipe, Recipe, first
 
@@ -18,10 +20,20 @@ class BottomUpTransferRecipe(Recipe):
     """Two training steps: the image trunk alone, then trunk and decoder together under equation 3.
 
     The transfer loss reaches the trunk: with its gradient cut there, as in the follow-up papers, depth taught the
-    trunk nothing. See docs/method.md.
+    trunk nothing. In the second step a small describer of the *measured* side modality learns places too, from
+    nothing, and the side descriptor learns to agree with it: for pictures of unseen conditions, whose places nobody
+    knows, this is what tells which descriptor they should have. It is not deployed. See docs/method.md.
     """
 
     phases = ("main", "transfer")
+
+    def __init__(self, config: TrainConfig):
+        super().__init__(config)
+        self.measured = MeasuredDescriber(SIDE_DIM) if config.sigma_match else None
+
+    def trained(self, phase: str) -> list[nn.Module]:
+        own = super().trained(phase)
+        return own if phase == "main" or self.measured is None else [*own, self.measured]
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         count = len(batch.images)
@@ -32,8 +44,29 @@ class BottomUpTransferRecipe(Recipe):
         if batch.extra is not None:
             terms["extra"] = transfer_loss(decoded[count:], *subsample(batch.extra, decoded))
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
+        if self.measured is not None:
+            matched = self.matched(description.side, batch)
+            terms |= matched
+            terms["loss"] = terms["loss"] + self.config.sigma_match * sum(matched.values())
         if self.measure_gradients:
             terms |= self.pulls(terms, maps[-1])
+        return terms
+
+    def matched(self, side: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """How the describer of the measured side finds places, and side descriptors `(B + E, D)` its descriptors.
+
+        An extra picture has one positive, its own measured side; those of all other pictures are its negatives.
+        """
+        count = len(batch.images)
+        measured = self.measured(*all_sides(batch))
+        target, itself = measured.detach(), torch.eye(len(measured), dtype=torch.bool, device=measured.device)
+        same = batch.positives | itself[:count, :count]
+        terms = {
+            "measured": matching_loss(measured[:count], measured[:count], batch.positives, batch.negatives),
+            "match": matching_loss(side[:count], target[:count], same, batch.negatives),
+        }
+        if batch.extra is not None:
+            terms["match_extra"] = matching_loss(side[count:], target, itself[count:], ~itself[count:])
         return terms
 
     def pulls(self, terms: dict[str, Tensor], features: Tensor) -> dict[str, Tensor]:

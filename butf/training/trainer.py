@@ -19,6 +19,7 @@ from butf.errors import BadInput
 from butf.files import write_atomic
 from butf.networks import zoo
 from butf.networks.card import Card, card_text
+from butf.networks.measured import MeasuredDescriber
 from butf.networks.trunk import Trunk
 from butf.networks.weights import save_weights
 from butf.training.batch import Batch
@@ -34,6 +35,7 @@ from butf.training.validation import Validation
 LOG_EVERY = 10
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
+MEASURED_RATE = 4.0
 
 
 def train(run: Run, decoded: dict[object, Samples] | None = None) -> None:
@@ -275,12 +277,17 @@ class Trainer:
 
 
 def parameter_groups(trained: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """What the optimiser changes: the trunks' later stages at `trunk_rate`, then all the rest at the full rate."""
-    trunks = [module for module in trained.modules() if isinstance(module, Trunk)]
-    inside = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}
-    free = [parameter for parameter in trained.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in free if id(p) in inside], "lr": config.learning_rate * config.trunk_rate},
-        {"params": [p for p in free if id(p) not in inside], "lr": config.learning_rate},
-    ]
-    return [group for group in groups if group["params"]]
+    """What the optimiser changes: the trunks' later stages at `trunk_rate`, describers of the measured side modality,
+    which start from nothing, at `MEASURED_RATE`, and the rest at the full rate."""
+    inside = {
+        id(parameter): rate
+        for kind, rate in ((Trunk, config.trunk_rate), (MeasuredDescriber, MEASURED_RATE))
+        for module in trained.modules()
+        if isinstance(module, kind)
+        for parameter in module.parameters()
+    }
+    shares: defaultdict[float, list[nn.Parameter]] = defaultdict(list)
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            shares[inside.get(id(parameter), 1.0)].append(parameter)
+    return [{"params": shares[share], "lr": config.learning_rate * share} for share in sorted(shares)]
