@@ -9,6 +9,7 @@ import torch
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.training.config import TrainConfig
+from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import LOOK_ALIKES, Geometry, PlaceBatches, geometry_of, optical_axes
 
 
@@ -101,3 +102,37 @@ def test_hard_batches_pair_a_place_with_its_look_alike(tiny_frames: Frames) -> N
 def test_wrong_configurations_name_the_field(values: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=next(iter(values)) + "|negative_share"):
         TrainConfig.from_dict(values)
+
+
+def test_guessed_places_join_the_pairs_and_unknown_ones_do_not(tiny_frames: Frames) -> None:
+    rows = tiny_frames.where(split="train")
+    rows = rows[tiny_frames.condition[rows] != "night"]
+    batches = PlaceBatches(tiny_frames, rows, TrainConfig())
+    batch, guessed = rows[[0, 0, 5]], np.array([rows[0], UNKNOWN, rows[5]])
+    positives, negatives = (part.numpy() for part in batches.pairs(batch, guessed))
+    place = [*batch, *guessed]
+    for i in range(6):
+        for j in range(6):
+            known = UNKNOWN not in (place[i], place[j])
+            metres = np.linalg.norm(tiny_frames.position[place[i]] - tiny_frames.position[place[j]])
+            same_picture = i == j or (i < 3 and j < 3 and place[i] == place[j])
+            assert positives[i, j] == (known and metres <= 10 and not same_picture), (i, j)
+            assert negatives[i, j] == (known and metres >= 50), (i, j)
+    assert positives[0, 3] and not positives[4].any()
+    plain = batches.pairs(batch)
+    assert all(
+        np.array_equal(part.numpy(), whole[:3, :3]) for part, whole in zip(plain, (positives, negatives), strict=True)
+    )
+
+
+def test_the_surest_guesses_are_kept_condition_by_condition() -> None:
+    known = np.eye(4, dtype=np.float32)
+    far = ~np.eye(4, dtype=bool)
+    far[0, 1] = far[1, 0] = False  # these two show one place
+    asked = np.array([[9, 8, 0, 0], [0, 0, 9, 8], [0, 0, 1, 9], [0, 9, 7, 0], [9, 0, 0, 8.5], [1, 2, 3, 9]], np.float32)
+    asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+    conditions = np.array(["night"] * 3 + ["snow"] * 3)
+    assert guess_places(asked, known, far, conditions, 1.0).tolist() == [0, 2, 3, 1, 0, 3]
+    # The first night picture is sure, since its second best answer is no other place.
+    assert guess_places(asked, known, far, conditions, 2 / 3).tolist() == [0, UNKNOWN, 3, 1, UNKNOWN, 3]
+    assert set(guess_places(asked, known, far, conditions, 0.0)) == {UNKNOWN}

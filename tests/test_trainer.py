@@ -18,6 +18,7 @@ from butf.training.batch import Batch, Extra, all_sides
 from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
+from butf.training.guesses import UNKNOWN
 from butf.training.recipes import build_recipe
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
@@ -73,7 +74,9 @@ def stop_after(steps: int, run: Run) -> None:
         ("bu-tf", 2, {}),
         ("hallucination", 3, {}),
         ("bu-tf-adapted", 2, {"extra_pictures": 3}),
+        ("bu-tf-adapted", 2, {"extra_pictures": 3, "sigma_match": 1.0, "guess_share": 0.0}),
         ("image-only-wide", 2, {"extra": "consistency", "extra_pictures": 3}),
+        ("image-only-wide", 2, {"extra": "guesses", "extra_pictures": 3}),
     ],
 )
 def test_a_stopped_run_resumes_to_the_bit(
@@ -245,14 +248,15 @@ def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
         + 7.0 * terms["transfer"]
         + max(terms["full"] - terms["main"] + 0.1, 0.0)
         + 0.2 * terms["keep"]
-        + 3.0 * (terms["measured"] + terms["match"])
+        + terms["measured"]
+        + 3.0 * terms["match"]
     )
     assert terms["keep"] == pytest.approx(0, abs=1e-6)  # nothing has moved yet
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_extra_picture_learns_the_descriptor_of_its_own_measured_side() -> None:
-    recipe = build_recipe(TrainConfig(method="bu-tf-adapted")).eval()
+    recipe = build_recipe(TrainConfig(method="bu-tf-adapted", sigma_match=1.0)).eval()
     batch = small_batch(extra=3)
     measured = recipe.measured(*all_sides(batch)).detach()
     side = measured.clone().requires_grad_()
@@ -278,8 +282,31 @@ def test_the_describer_of_the_measured_side_is_trained_and_not_deployed(tiny_dat
     assert not torch.equal(trainer.recipe.measured.features[0][0].weight, before)
     trainer.finish()
     assert not [name for name in read_weights(run.weights_path) if "measured" in name]
-    without = build_recipe(TrainConfig(method="bu-tf", sigma_match=0.0))
-    assert without.measured is None
+    assert build_recipe(TrainConfig(method="bu-tf")).measured is None
+    assert build_recipe(TrainConfig(method="bu-tf-adapted", guess_share=0.0)).measured is None
+
+
+def test_places_of_extra_pictures_are_guessed_from_their_depth_and_then_used(tiny_dataset: Path) -> None:
+    frames = Frames.load(tiny_dataset)
+    run = new_run(tiny_dataset, "mine", method="bu-tf-adapted", extra_pictures=4, guess_share=0.5)
+    trainer = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
+    feed, rng = trainer.feed, np.random.default_rng(0)
+    assert feed.batch(rng, trainer.device, with_extra=True).positives.shape == (6, 6)
+
+    def true_place(images: torch.Tensor, side: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """A guide that knows: angles on a circle, in the order in which it is asked."""
+        angle = torch.tensor([places.pop(0) for _ in images])
+        return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+    asked = [frames.position[row, 0] for part in (feed.extra, feed.samples) for row in part.indices]
+    places = [float(x - min(asked)) / (max(asked) - min(asked) + 1) for x in asked]
+    assert feed.guess_places(true_place, trainer.device) == 1.0
+    told = feed.guessed.numpy() != UNKNOWN
+    assert told.sum() == round(0.5 * len(told)) and set(feed.guessed.numpy()[told]) <= set(feed.samples.indices)
+    batch = feed.batch(rng, trainer.device, with_extra=True)
+    assert batch.positives.shape == (10, 10) and batch.positives[6:].any()
+    train(run)
+    assert [record["guesses_right"] for record in run.metrics() if "guesses_right" in record]
 
 
 def test_extra_pictures_are_drawn_evenly_by_condition() -> None:

@@ -18,15 +18,15 @@ class Batch:
     valid: Tensor
     """(B, 1, h, w) bool, where the side modality was measured."""
     positives: Tensor
-    """(B, B) bool."""
+    """(B, B) bool, or (B + E, B + E) where places of the E extra pictures were guessed."""
     negatives: Tensor
-    """(B, B) bool."""
+    """As `positives`."""
     extra: "Extra | None" = None
 
 
 @dataclass(frozen=True)
 class Extra:
-    """E pictures of unseen conditions with their side modality: nobody knows which place they show."""
+    """E pictures of unseen conditions with their side modality: nobody labelled which place they show."""
 
     images: Tensor
     """(E, 3, H, W) RGB in 0..1, augmented."""

@@ -9,7 +9,7 @@ from butf.networks.trunk import TRUNKS
 
 TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
 
-EXTRA = ("none", "statistics", "consistency")
+EXTRA = ("none", "statistics", "consistency", "guesses")
 
 
 def option(default: Any, about: str) -> Any:
@@ -48,7 +48,7 @@ class TrainConfig:
     sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
     sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
     sigma_match: float = option(
-        1.5, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
+        0.0, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
     )
     sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
@@ -56,10 +56,14 @@ class TrainConfig:
     extra: str = option(
         "none",
         "what image-only-wide does with pictures of unseen conditions, their places and depth unknown: "
-        "none, statistics (of batch normalisation), consistency (of two changes of a picture); "
-        "bu-tf-adapted always learns from their depth",
+        "none, statistics (of batch normalisation), consistency (of two changes of a picture), guesses (of their "
+        "places by its own descriptors); bu-tf-adapted always learns from their depth",
     )
     extra_pictures: int = option(13, "such pictures in a batch")
+    guess_share: float = option(
+        0.5, "share of such pictures, the surest, that are taken to show the labelled place most like them: "
+        "in measured depth for bu-tf-adapted, in its own descriptors for image-only-wide; 0 guesses none",
+    )  # fmt: skip
     extra_reach: float = option(1.0, "decoder_reach for the extra pictures; 0 adapts the decoder alone")
     validate_every: int = option(100, "optimiser steps between two measurements of recall on the val areas")
     checkpoint_every: int = option(50, "optimiser steps between two checkpoints")
@@ -88,10 +92,19 @@ class TrainConfig:
         for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
             check_number(name, getattr(self, name), 1e-9, float)
         sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_match", "sigma_keep")
-        for name in (*sigmas, "weight_decay", "trunk_rate", "hard_share", "decoder_reach", "extra_reach"):
+        for name in (
+            *sigmas,
+            "weight_decay",
+            "trunk_rate",
+            "hard_share",
+            "guess_share",
+            "decoder_reach",
+            "extra_reach",
+        ):
             check_number(name, getattr(self, name), 0.0, float)
-        if self.hard_share > 1:
-            raise BadInput(f"hard_share is {self.hard_share}; expected a share between 0 and 1")
+        for name in ("hard_share", "guess_share"):
+            if getattr(self, name) > 1:
+                raise BadInput(f"{name} is {getattr(self, name)}; expected a share between 0 and 1")
         if self.negative_share <= self.positive_share:
             raise BadInput(
                 f"negative_share is {self.negative_share}; expected more than positive_share, "

@@ -13,10 +13,13 @@ from butf.networks.description import Network
 from butf.training.augmentation import augment
 from butf.training.batch import Batch, Extra
 from butf.training.config import TrainConfig
+from butf.training.guesses import UNKNOWN, Guide, describe_by, guess_places, stack
 from butf.training.mining import PlaceBatches
-from butf.training.validation import describe_samples
+from butf.training.validation import describe_samples, evenly
 
 SIDELESS = ("image-only", "image-only-wide")
+LABELLED = 3000
+"""Most labelled pictures among which the places of others are guessed."""
 
 
 class Feed:
@@ -38,6 +41,8 @@ class Feed:
         self.extra = self._samples(self._extra_rows(), encoding) if config.sees_extra else None
         self.row_of = {int(frame): row for row, frame in enumerate(rows)}
         self.places = PlaceBatches(frames, rows, config)
+        self.guessed: Tensor | None = None
+        """(E,) the labelled frame at whose place an extra picture seems to be taken, or UNKNOWN (see checkpoints)."""
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -48,8 +53,12 @@ class Feed:
         """The next batch, on `device`; with pictures of unseen conditions where asked and where the run sees some."""
         frames = self.places.draw(rng)
         images, side, valid = augment(*stack([self.samples[self.row_of[int(frame)]] for frame in frames], device))
-        positives, negatives = self.places.pairs(frames)
-        extra = self._draw_extra(rng, device) if with_extra and self.extra is not None else None
+        if not with_extra or self.extra is None:
+            positives, negatives = self.places.pairs(frames)
+            return Batch(images, side, valid, positives.to(device), negatives.to(device))
+        rows = self._draw_extra(frames, rng)
+        positives, negatives = self.places.pairs(frames, None if self.guessed is None else self.guessed[rows].numpy())
+        extra = self._changed(rows, device)
         return Batch(images, side, valid, positives.to(device), negatives.to(device), extra)
 
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
@@ -58,8 +67,39 @@ class Feed:
         rows = np.array([self.row_of[int(frame)] for frame in frames])
         self.places.find_look_alikes(frames, describe_samples(network, self.samples, rows, part))
 
-    def _draw_extra(self, rng: np.random.Generator, device: torch.device) -> Extra:
-        rows = evenly_drawn(self.frames.condition[self.extra.indices], self.config.extra_pictures, rng)
+    def guess_places(self, guide: Guide, device: torch.device) -> float:
+        """Guess anew where the extra pictures were taken, by descriptors of `guide`; the surest guesses are used.
+
+        Returns the share of these that are right, which training does not know: it is for the log.
+        """
+        rows = evenly(np.arange(len(self.samples)), LABELLED)
+        frames = self.samples.indices[rows]
+        guessed = guess_places(
+            describe_by(guide, self.extra, np.arange(len(self.extra)), device),
+            describe_by(guide, self.samples, rows, device),
+            self.places.geometry.negatives(frames, frames),
+            self.frames.condition[self.extra.indices],
+            self.config.guess_share,
+        )
+        told = guessed != UNKNOWN
+        self.guessed = torch.from_numpy(np.where(told, frames[guessed], UNKNOWN))
+        position = self.places.geometry.position
+        metres = np.linalg.norm(position[self.extra.indices[told]] - position[frames[guessed[told]]], axis=1)
+        return float((metres <= self.frames.place.radius_m).mean())
+
+    def _draw_extra(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Rows of `extra`, evenly by condition: those guessed to show the batch's places, where places are guessed."""
+        conditions, wanted = self.frames.condition[self.extra.indices], self.config.extra_pictures
+        fitting = np.zeros(len(conditions), bool)
+        if self.guessed is not None:
+            told = np.flatnonzero(self.guessed.numpy() != UNKNOWN)
+            fitting[told] = self.places.geometry.near(self.guessed.numpy()[told], frames).any(axis=1)
+        drawn = []
+        for rows in (np.flatnonzero(fitting), np.flatnonzero(~fitting)):
+            drawn.append(rows[evenly_drawn(conditions[rows], wanted - sum(map(len, drawn)), rng)])
+        return np.concatenate(drawn)
+
+    def _changed(self, rows: np.ndarray, device: torch.device) -> Extra:
         images, side, valid = stack([self.extra[int(row)] for row in rows], device)
         again, _, _ = augment(images, side, valid)
         return Extra(*augment(images, side, valid), again)
@@ -102,12 +142,3 @@ def evenly_drawn(conditions: np.ndarray, count: int, rng: np.random.Generator) -
         turn[own] = np.arange(len(own))
     # Whose turn it is first is drawn too, so that a remainder favours none.
     return order[np.argsort(turn, kind="stable")][:count]
-
-
-def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images, side, valid = (torch.stack([sample[key] for sample in samples]).to(device) for key in _TENSORS)
-    return images.float() / 255, side, valid
-
-
-_TENSORS = ("image", "side", "valid")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from butf.dataset.frames import Frames
 from butf.training.config import TrainConfig
+from butf.training.guesses import UNKNOWN
 
 LOOK_ALIKES = 10
 SEARCHED = 600
@@ -29,7 +30,11 @@ class Geometry:
 
     def positives(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """`(A, B)`: near enough and looking the same way; a frame is never its own positive."""
-        near = (self.metres(a, b) <= self.positive_m) & (np.asarray(a)[:, None] != np.asarray(b)[None])
+        return self.near(a, b) & (np.asarray(a)[:, None] != np.asarray(b)[None])
+
+    def near(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """`(A, B)`: near enough and looking the same way."""
+        near = self.metres(a, b) <= self.positive_m
         if self.axis is None:
             return near
         cosine = self.axis[a] @ self.axis[b].T
@@ -108,9 +113,17 @@ class PlaceBatches:
         rows = np.concatenate([indices[usable, None], indices[order[usable]]], axis=1)
         self.look_alikes = torch.from_numpy(rows) if len(rows) else None
 
-    def pairs(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Who is a positive and who a negative of whom in a batch of B frames: two `(B, B)` bool tensors."""
-        return (
-            torch.from_numpy(self.geometry.positives(batch, batch)),
-            torch.from_numpy(self.geometry.negatives(batch, batch)),
-        )
+    def pairs(self, batch: np.ndarray, guessed: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+        """Who is a positive and who a negative of whom in a batch of B frames: two `(B, B)` bool tensors.
+
+        Where `guessed` `(E,)` names frames at whose places E further pictures were taken, or UNKNOWN, these stand
+        behind the batch, `(B + E, B + E)`: one of unknown place is nobody's positive or negative.
+        """
+        more = np.empty(0, np.int64) if guessed is None else guessed
+        place = np.concatenate([batch, np.where(more == UNKNOWN, batch[0], more)])
+        # Further pictures are other ones than those of the batch, even of the very same place.
+        identity = np.concatenate([batch, UNKNOWN - 1 - np.arange(len(more))])
+        told = np.concatenate([np.ones(len(batch), bool), more != UNKNOWN])
+        told = told[:, None] & told[None]
+        positives = self.geometry.near(place, place) & (identity[:, None] != identity[None]) & told
+        return torch.from_numpy(positives), torch.from_numpy(self.geometry.negatives(place, place) & told)

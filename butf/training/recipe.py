@@ -58,6 +58,15 @@ class Recipe(nn.Module):
         """The terms of a training step after the first, from what the image trunk makes of the batch's pictures."""
         raise RuntimeError(f"{self.config.method} has no training step {phase!r}")
 
+    @property
+    def guesses(self) -> bool:
+        """Whether places of extra pictures are guessed in the training steps after the first."""
+        return False
+
+    def guide(self, images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
+        """The descriptors `(B, D)` by which they are guessed."""
+        raise RuntimeError(f"{self.config.method} guesses no places")
+
     def drift(self, early: list[Tensor], maps: list[Tensor]) -> Tensor:
         """How far the image trunk's last map went from that of ImageNet's weights on the same pictures."""
         with torch.no_grad():
@@ -95,15 +104,23 @@ class ImageOnlyRecipe(Recipe):
 class ImageOnlyWideRecipe(Recipe):
     """BU-TF's two training steps without a side modality: the control of its size and of its length.
 
-    It may see the pictures of unseen conditions that `bu-tf-adapted` sees, without their depth: for the statistics of
-    batch normalisation only, or so that two changes of one picture are described alike (`extra` of the configuration).
+    It may see the pictures of unseen conditions that `bu-tf-adapted` sees, without their depth (`extra` of the
+    configuration): for the statistics of batch normalisation only, so that two changes of one picture are described
+    alike, or with places guessed by its own descriptors.
     """
 
     phases = ("main", "wide")
 
+    @property
+    def guesses(self) -> bool:
+        return self.config.extra == "guesses"
+
+    def guide(self, images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
+        return F.normalize(self.network.describe(images).descriptor, dim=1)
+
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         description, count = self.network.describe_maps(maps), len(batch.images)
-        terms = self.add_up(first(description, count), None, batch)
+        terms = self.add_up(first(description, len(batch.positives)), None, batch)
         if self.config.extra == "consistency":
             terms["consistency"] = self.consistency(description.descriptor[count:])
             terms["loss"] = terms["loss"] + terms["consistency"]

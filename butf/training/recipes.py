@@ -29,7 +29,7 @@ class BottomUpTransferRecipe(Recipe):
 
     def __init__(self, config: TrainConfig):
         super().__init__(config)
-        self.measured = MeasuredDescriber(SIDE_DIM) if config.sigma_match else None
+        self.measured = MeasuredDescriber(SIDE_DIM) if config.sigma_match or self.guesses else None
 
     def trained(self, phase: str) -> list[nn.Module]:
         own = super().trained(phase)
@@ -40,17 +40,24 @@ class BottomUpTransferRecipe(Recipe):
         description = self.network.describe_maps(maps, batch.images.shape[-2:], self.towards_decoder(maps, count))
         decoded = description.side_map
         transfer = transfer_loss(decoded[:count], *subsample(batch, decoded))
-        terms = self.add_up(first(description, count), transfer, batch)
+        terms = self.add_up(first(description, len(batch.positives)), transfer, batch)
         if batch.extra is not None:
             terms["extra"] = transfer_loss(decoded[count:], *subsample(batch.extra, decoded))
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
         if self.measured is not None:
-            matched = self.matched(description.side, batch)
-            terms |= matched
-            terms["loss"] = terms["loss"] + self.config.sigma_match * sum(matched.values())
+            terms |= self.matched(description.side, batch)
+            match = terms["match"] + terms.get("match_extra", 0.0)
+            terms["loss"] = terms["loss"] + terms["measured"] + self.config.sigma_match * match
         if self.measure_gradients:
             terms |= self.pulls(terms, maps[-1])
         return terms
+
+    @property
+    def guesses(self) -> bool:
+        return self.config.sees_extra and self.config.guess_share > 0
+
+    def guide(self, images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
+        return self.measured(side, valid)
 
     def matched(self, side: Tensor, batch: Batch) -> dict[str, Tensor]:
         """How the describer of the measured side finds places, and side descriptors `(B + E, D)` its descriptors.
@@ -60,10 +67,10 @@ class BottomUpTransferRecipe(Recipe):
         count = len(batch.images)
         measured = self.measured(*all_sides(batch))
         target, itself = measured.detach(), torch.eye(len(measured), dtype=torch.bool, device=measured.device)
-        same = batch.positives | itself[:count, :count]
+        positives, negatives = (pairs[:count, :count] for pairs in (batch.positives, batch.negatives))
         terms = {
-            "measured": matching_loss(measured[:count], measured[:count], batch.positives, batch.negatives),
-            "match": matching_loss(side[:count], target[:count], same, batch.negatives),
+            "measured": matching_loss(measured[:count], measured[:count], positives, negatives),
+            "match": matching_loss(side[:count], target[:count], positives | itself[:count, :count], negatives),
         }
         if batch.extra is not None:
             terms["match_extra"] = matching_loss(side[count:], target, itself[count:], ~itself[count:])

@@ -232,6 +232,10 @@ class Trainer:
     def _refresh(self) -> None:
         part = "main" if self.phase in ("main", "depth") else "descriptor"
         self.feed.seek_look_alikes(self.recipe.network, part, self.rng)
+        if self.recipe.guesses and self.progress.phase > 0 and self.progress.step > 0:
+            self.recipe.eval()
+            right = self.feed.guess_places(self.recipe.guide, self.device)
+            self._log({"guesses_right": round(right, 4)})
 
     def _validate(self) -> None:
         recall = self.validation.recall(self.recipe.network)
@@ -258,7 +262,7 @@ class Trainer:
         self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
 
     def _save(self) -> None:
-        progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes}
+        progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes, "guessed": self.feed.guessed}
         save_checkpoint(
             self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
         )
@@ -268,6 +272,7 @@ class Trainer:
         saved = load_checkpoint(self.run.checkpoint_path)
         progress = dict(saved["progress"])
         self.feed.places.look_alikes = progress.pop("look_alikes")
+        self.feed.guessed = progress.pop("guessed", None)
         self.progress = Progress(**progress)
         self._enter_phase()
         self.recipe.load_state_dict(saved["model"])
