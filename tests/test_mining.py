@@ -9,7 +9,7 @@ import torch
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.training.config import TrainConfig
-from butf.training.guesses import UNKNOWN, guess_places
+from butf.training.guesses import UNKNOWN, agreement, guess_places
 from butf.training.mining import LOOK_ALIKES, Geometry, PlaceBatches, geometry_of, optical_axes
 
 
@@ -125,14 +125,23 @@ def test_guessed_places_join_the_pairs_and_unknown_ones_do_not(tiny_frames: Fram
     )
 
 
-def test_the_surest_guesses_are_kept_condition_by_condition() -> None:
+def test_the_surest_guesses_of_each_drive_are_kept() -> None:
     known = np.eye(4, dtype=np.float32)
-    far = ~np.eye(4, dtype=bool)
-    far[0, 1] = far[1, 0] = False  # these two show one place
+    position = np.array([[0.0, 0, 0], [20, 0, 0], [200, 0, 0], [400, 0, 0]])  # the first two show one place
     asked = np.array([[9, 8, 0, 0], [0, 0, 9, 8], [0, 0, 1, 9], [0, 9, 7, 0], [9, 0, 0, 8.5], [1, 2, 3, 9]], np.float32)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
-    conditions = np.array(["night"] * 3 + ["snow"] * 3)
-    assert guess_places(asked, known, far, conditions, 1.0).tolist() == [0, 2, 3, 1, 0, 3]
-    # The first night picture is sure, since its second best answer is no other place.
-    assert guess_places(asked, known, far, conditions, 2 / 3).tolist() == [0, UNKNOWN, 3, 1, UNKNOWN, 3]
-    assert set(guess_places(asked, known, far, conditions, 0.0)) == {UNKNOWN}
+    drives = np.array(["night"] * 3 + ["snow"] * 3)
+    assert guess_places(asked, known, position, drives, 50, 1.0).tolist() == [0, 2, 3, 1, 0, 3]
+    # The first night picture is sure, since its second best answer is no other place. The snow pictures 1 and 0 back
+    # each other, which counts for more than the clear lead of the last.
+    assert guess_places(asked, known, position, drives, 50, 2 / 3).tolist() == [0, UNKNOWN, 3, 1, 0, UNKNOWN]
+    assert set(guess_places(asked, known, position, drives, 50, 0.0)) == {UNKNOWN}
+
+
+def test_agreement_counts_the_near_neighbours_in_the_drive() -> None:
+    along = np.array([0.0, 5, 300, 15, 20, 500, 505, 30])
+    position = np.stack([along, 0 * along, 0 * along], axis=1)
+    expected = [
+        sum(abs(along[i] - along[j]) < 50 for j in range(max(i - 3, 0), min(i + 4, 8)) if j != i) for i in range(8)
+    ]
+    assert agreement(position, 50).tolist() == expected

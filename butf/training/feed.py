@@ -73,17 +73,17 @@ class Feed:
         Returns the share of these that are right, which training does not know: it is for the log.
         """
         rows = evenly(np.arange(len(self.samples)), LABELLED)
-        frames = self.samples.indices[rows]
+        frames, position = self.samples.indices[rows], self.places.geometry.position
         guessed = guess_places(
             describe_by(guide, self.extra, np.arange(len(self.extra)), device),
             describe_by(guide, self.samples, rows, device),
-            self.places.geometry.negatives(frames, frames),
-            self.frames.condition[self.extra.indices],
+            position[frames],
+            self.frames.traversal[self.extra.indices],
+            self.places.geometry.negative_m,
             self.config.guess_share,
         )
         told = guessed != UNKNOWN
         self.guessed = torch.from_numpy(np.where(told, frames[guessed], UNKNOWN))
-        position = self.places.geometry.position
         metres = np.linalg.norm(position[self.extra.indices[told]] - position[frames[guessed[told]]], axis=1)
         return float((metres <= self.frames.place.radius_m).mean())
 

@@ -10,30 +10,45 @@ from butf.dataset.samples import Samples
 
 BATCH = 64
 UNKNOWN = -1
+REACH = 3
 
 Guide = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Unit descriptors `(B, D)` of pictures `(B, 3, H, W)` in 0..1 with side maps and masks `(B, 1, h, w)`."""
 
 
 def guess_places(
-    asked: np.ndarray, known: np.ndarray, far: np.ndarray, conditions: np.ndarray, share: float
+    asked: np.ndarray, known: np.ndarray, position: np.ndarray, traversal: np.ndarray, apart_m: float, share: float
 ) -> np.ndarray:
     """For each of E pictures the most similar of K labelled ones, or UNKNOWN: `(E,)`.
 
-    `asked` `(E, D)` and `known` `(K, D)` are unit descriptors, `far` `(K, K)` says which labelled pictures certainly
-    show different places. A guess is the surer the farther the best answer is ahead of the best answer elsewhere; of
-    each condition of `conditions` `(E,)` the surest `share` is kept.
+    `asked` `(E, D)` and `known` `(K, D)` are unit descriptors, `position` `(K, 3)` metres; labelled pictures `apart_m`
+    or more apart show different places. `traversal` `(E,)` names the drive of each picture, rows in driving order.
+    A guess is the surer the more of its neighbours in the drive are guessed to be near it, and then the farther its
+    likeness is ahead of that of any other place; of each drive the surest `share` is kept.
     """
     likeness = asked @ known.T
     best = likeness.argmax(axis=1)
-    elsewhere = np.where(far[best], likeness, -np.inf).max(axis=1)
-    lead = likeness[np.arange(len(best)), best] - elsewhere
+    lead = np.empty(len(best))
+    for row, answer in enumerate(best):
+        elsewhere = np.linalg.norm(position - position[answer], axis=1) >= apart_m
+        lead[row] = likeness[row, answer] - likeness[row].max(where=elsewhere, initial=-1.0)
     guessed = np.full(len(best), UNKNOWN)
-    for condition in np.unique(conditions):
-        own = np.flatnonzero(conditions == condition)
-        surest = own[np.argsort(-lead[own], kind="stable")[: round(share * len(own))]]
+    for drive in np.unique(traversal):
+        own = np.flatnonzero(traversal == drive)
+        backing = agreement(position[best[own]], apart_m)
+        surest = own[np.lexsort((-lead[own], -backing))[: round(share * len(own))]]
         guessed[surest] = best[surest]
     return guessed
+
+
+def agreement(position: np.ndarray, apart_m: float) -> np.ndarray:
+    """How many of the REACH frames before and after each lie less than `apart_m` from it: `(N, 3)` metres -> `(N,)`."""
+    backing = np.zeros(len(position), np.int64)
+    for step in range(1, REACH + 1):
+        near = np.linalg.norm(position[step:] - position[:-step], axis=1) < apart_m
+        backing[step:] += near
+        backing[:-step] += near
+    return backing
 
 
 @torch.inference_mode()
