@@ -46,8 +46,10 @@ def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
     for one, other, differs in (
         ("bu-tf", "image-only-wide", "method"),
         ("bu-tf", "bu-tf-detached", "decoder_reach"),
-        ("bu-tf-sigma-10", "bu-tf-adapted", "method"),
-        ("bu-tf-adapted", "bu-tf-adapted-decoder", "extra_reach"),
+        ("bu-tf", "bu-tf-adapted", "method"),
+        ("bu-tf-adapted", "bu-tf-adapted-depth", "guess_share"),
+        ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "extra_reach"),
+        ("image-only-wide", "image-only-wide-guesses", "extra"),
     ):
         a, b = (trials[name].config.as_dict() for name in (one, other))
         assert {name for name in a if a[name] != b[name]} == {differs}

@@ -81,17 +81,18 @@ class Plan:
         return Trial(variant, seed, TrainConfig(method=variant.method, **values))
 
 
-# The feasibility sketch (docs/method.md): at night the more the depth pairs of night weigh, the better.
-ADAPTED = {"sigma_transfer": 10.0}
-
 VARIANTS = (
     Variant(FIRST, "trunk and pooling, triplets", "image-only", core=True),
     Variant("bu-tf", "decoder reconstructs depth; side descriptor from it", "bu-tf", core=True),
     Variant("image-only-wide", "control: bu-tf's size and length, no depth", "image-only-wide", core=True),
     Variant("hallucination", "a second trunk imitates a depth network", "hallucination", core=True),
     Variant(
-        "bu-tf-adapted", "bu-tf that also reconstructs depth of unseen conditions, without place labels",
-        "bu-tf-adapted", ADAPTED, core=True,
+        "bu-tf-adapted", "bu-tf that learns from depth of unseen conditions, their places guessed from that depth",
+        "bu-tf-adapted", core=True,
+    ),
+    Variant(
+        "image-only-wide-guesses", "control: the wide network learns from places guessed by its own descriptors",
+        "image-only-wide", {"extra": "guesses"}, core=True,
     ),
     Variant(
         "image-only-wide-consistency", "control: the wide network describes two changes of each such picture alike",
@@ -106,10 +107,14 @@ VARIANTS = (
         "image-only", statistics_of=FIRST, core=True,
     ),
     Variant(
-        "bu-tf-adapted-decoder", "as bu-tf-adapted, but the extra depth teaches the decoder alone", "bu-tf-adapted",
-        ADAPTED | {"extra_reach": 0.0},
+        "bu-tf-adapted-depth", "as bu-tf-adapted, but no places are guessed: the depth of such pictures alone",
+        "bu-tf-adapted", {"guess_share": 0.0},
     ),
-    Variant("bu-tf-sigma-10", "the transfer loss weighs as much as in bu-tf-adapted", "bu-tf", ADAPTED),
+    Variant(
+        "bu-tf-adapted-decoder", "the papers' way: that depth teaches the decoder alone",
+        "bu-tf-adapted", {"guess_share": 0.0, "extra_reach": 0.0},
+    ),
+    Variant("bu-tf-sigma-10", "the transfer loss weighs ten, not three", "bu-tf", {"sigma_transfer": 10.0}),
     Variant("bu-tf-detached", "the decoder's gradients do not reach the trunk", "bu-tf", {"decoder_reach": 0.0}),
     Variant("bu-tf-diversified", "with the diversification loss, margin 0.1", "bu-tf", {"lambda_div": 0.1}),
     Variant("bu-tf-reencode", "the follow-up papers' form: decoded depth through a second trunk", "bu-tf-reencode"),

@@ -59,7 +59,7 @@ class TrainConfig:
         "none, statistics (of batch normalisation), consistency (of two changes of a picture), guesses (of their "
         "places by its own descriptors); bu-tf-adapted always learns from their depth",
     )
-    extra_pictures: int = option(13, "such pictures in a batch")
+    extra_pictures: int = option(20, "such pictures in a batch")
     guess_share: float = option(
         0.5, "share of such pictures, the surest, that are taken to show the labelled place most like them: "
         "in measured depth for bu-tf-adapted, in its own descriptors for image-only-wide; 0 guesses none",
