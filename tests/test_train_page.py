@@ -16,8 +16,10 @@ from butf import files
 from butf.files import REPO
 from butf.networks import zoo
 from butf.training import runs
+from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.locks import FileLock
+from butf.training.presets import PRESETS
 
 PAGE = str(REPO / "pages" / "train.py")
 
@@ -96,8 +98,19 @@ def test_without_runs_the_form_shows_the_command(tiny_dataset):
     app.selectbox[0].set_value("hallucination").run()
     app.segmented_control[0].set_value("As shipped").run()
     app.text_input[0].set_value("mine").run()
-    assert well(app).code[0].value.startswith("python -m butf train --method hallucination --data tiny --run ")
+    assert well(app).code[0].value.startswith("python -m butf train --method hallucination --data tiny --steps 400 ")
     assert app.code[0].value.endswith("/mine")
+
+
+def test_as_shipped_means_the_settings_of_the_shipped_models():
+    (preset,) = (preset for preset in PRESETS if preset.label == "As shipped")
+    for method in ("image-only", "hallucination", "bu-tf"):
+        config = zoo.read_card(REPO / "assets" / "models" / method / "model.safetensors").config
+        chosen = TrainConfig(method=method, **preset.values).as_dict()
+        own = {"data", "start_from", "seed"}
+        assert {name: chosen[name] for name in config if name not in own} == {
+            name: value for name, value in config.items() if name not in own
+        }
 
 
 def test_every_setting_can_be_made_and_a_wrong_one_is_told(tiny_dataset):
