@@ -53,7 +53,7 @@ def site(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(page: str = "explore", **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
     for key, value in {"data": "tiny", "models": MODELS, **query}.items():
         app.query_params[key] = value
     app.run()

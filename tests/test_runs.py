@@ -181,7 +181,7 @@ def test_a_second_trainer_on_one_run_refuses(folder):
     with pytest.raises(BadInput, match="already being trained"):
         runs.resume(run)
     code = "from butf.training.folder import Run; Run.open('a').take_lock()"
-    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPO, timeout=60)
+    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPO, timeout=180)
     assert second.returncode != 0
     assert f"run a is already being trained by process {run.pid()}; stop it first" in second.stderr
     with pytest.raises(BadInput, match="stop it before you delete it"):
