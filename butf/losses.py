@@ -92,13 +92,16 @@ def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
     return square if squared else square.clamp(min=1e-12).sqrt()
 
 
-def hardest_triplets(descriptors: Tensor, positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each row that has both, its farthest positive and its nearest negative (batch-hard, Hermans 2017).
+def hardest_triplets(
+    anchors: Tensor, others: Tensor, positives: Tensor, negatives: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """For each anchor that has both, its farthest positive and its nearest negative (batch-hard, Hermans 2017).
 
-    Shape: `descriptors` `(B, D)`, `positives` and `negatives` `(B, B)` bool. Returns three `(T,)` index tensors.
+    Shape: `anchors` `(A, D)`, `others` `(B, D)`, `positives` and `negatives` `(A, B)` bool. Returns the rows of three
+    of them, `(T,)` index tensors: into `anchors`, and twice into `others`.
     """
     with torch.no_grad():
-        distances = torch.cdist(descriptors.float(), descriptors.float())
+        distances = torch.cdist(anchors.float(), others.float())
         usable = (positives.any(dim=1) & negatives.any(dim=1)).nonzero().squeeze(1)
         positive = distances.masked_fill(~positives, -torch.inf).argmax(dim=1)
         negative = distances.masked_fill(~negatives, torch.inf).argmin(dim=1)
@@ -106,10 +109,19 @@ def hardest_triplets(descriptors: Tensor, positives: Tensor, negatives: Tensor) 
 
 
 def batch_hard_loss(
-    descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float, squared: bool = False
+    descriptors: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    margin: float,
+    squared: bool = False,
+    others: Tensor | None = None,
 ) -> Tensor:
-    """Equation 1 over the hardest triplets of a batch `(B, D)`; zero when the batch has none."""
-    anchor, positive, negative = hardest_triplets(descriptors, positives, negatives)
+    """Equation 1 over the hardest triplets of a batch `(B, D)`; zero when the batch has none.
+
+    With `others` `(C, D)` positives and negatives are sought among these, and the masks are `(B, C)`.
+    """
+    others = descriptors if others is None else others
+    anchor, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
     if len(anchor) == 0:
         return descriptors.sum() * 0.0
-    return triplet_loss(descriptors[anchor], descriptors[positive], descriptors[negative], margin, squared)
+    return triplet_loss(descriptors[anchor], others[positive], others[negative], margin, squared)

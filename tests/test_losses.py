@@ -73,7 +73,10 @@ def test_hardest_triplets_agree_with_a_search_over_all_pairs() -> None:
     positives = torch.tensor([[i != j and place[i] == place[j] for j in range(12)] for i in range(12)])
     negatives = torch.tensor([[abs(place[i] - place[j]) > 1 for j in range(12)] for i in range(12)])
     found = list(
-        zip(*(part.tolist() for part in losses.hardest_triplets(descriptors, positives, negatives)), strict=True)
+        zip(
+            *(part.tolist() for part in losses.hardest_triplets(descriptors, descriptors, positives, negatives)),
+            strict=True,
+        )
     )
     expected = []
     for i in range(12):
@@ -82,6 +85,19 @@ def test_hardest_triplets_agree_with_a_search_over_all_pairs() -> None:
         if near and far:
             expected.append((i, max(near)[1], min(far)[1]))
     assert found == expected and len(expected) == 11
+
+
+def test_anchors_may_seek_among_other_descriptors() -> None:
+    anchors, others = unit(3, 6, seed=4), unit(5, 6, seed=5)
+    positives = torch.tensor([[1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], dtype=torch.bool)
+    negatives = torch.tensor([[0, 0, 0, 1, 1], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]], dtype=torch.bool)
+    hinges = []
+    for i in (0, 1):
+        metres = [math.dist(anchors[i], others[j]) for j in range(5)]
+        near = max(metres[j] for j in range(5) if positives[i, j])
+        hinges.append(max(near - min(metres[j] for j in range(5) if negatives[i, j]) + 0.4, 0.0))
+    loss = losses.batch_hard_loss(anchors, positives, negatives, 0.4, others=others)
+    assert loss.item() == pytest.approx(sum(hinges) / 2, rel=1e-5)
 
 
 def test_a_batch_without_triplets_costs_nothing_and_can_still_be_descended() -> None:

@@ -1,5 +1,7 @@
 """What a recipe is: a method's training steps, what each trains, and the losses it adds up; those without a side."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -74,10 +76,19 @@ class Recipe(nn.Module):
         return direction_loss(maps[-1], start[-1])
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
-        """Equation 1 over the batch's hardest triplets."""
-        return batch_hard_loss(
-            descriptors, batch.positives, batch.negatives, self.config.margin, self.config.squared_distance
-        )
+        """Equation 1 over the hardest triplets of the batch's pictures.
+
+        Extra pictures whose places were guessed are anchors too, behind the others in `descriptors` `(B + E, D)`. What
+        they should be like and unlike is taken as it is: they come to the labelled pictures, not these to them.
+        """
+        count, config = len(batch.images), self.config
+        hardest = partial(batch_hard_loss, margin=config.margin, squared=config.squared_distance)
+        labelled, guessed = descriptors[:count], descriptors[count:]
+        loss = hardest(labelled, batch.positives[:count, :count], batch.negatives[:count, :count])
+        if not len(guessed):
+            return loss
+        pairs = (part[count:, :count] for part in (batch.positives, batch.negatives))
+        return loss + hardest(guessed, *pairs, others=labelled.detach())
 
     def add_up(self, description: Description, transfer: Tensor | None, batch: Batch) -> dict[str, Tensor]:
         """Equation 3, its last term left out where there is no `transfer`, and equation 4 where `lambda_div` is set."""
