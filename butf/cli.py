@@ -9,8 +9,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,6 +22,7 @@ from butf.errors import BadInput
 
 PROGRAM = "python -m butf"
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+INSIST_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
-        code = args.run(args) or 0
-        sys.stdout.flush()
-        return code
+        with insistent_interrupts():
+            args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+            code = args.run(args) or 0
+            sys.stdout.flush()
+            return code
     except BadInput as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -126,6 +131,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and its permissions")
+
+
+@contextmanager
+def insistent_interrupts() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, and again every `INSIST_S` seconds until it gets through.
+
+    One that is raised while a library is imported or an object is deleted may be lost there.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        signal.setitimer(signal.ITIMER_REAL, INSIST_S)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGALRM)}
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _complain(sentence: str) -> int:

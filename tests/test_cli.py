@@ -1,5 +1,6 @@
 """The command line: what it writes, its exit codes and its one-sentence complaints."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -129,6 +130,28 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert words.strip().splitlines()[-1] == "interrupted" and "Traceback" not in words
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(cli, "INSIST_S", 0.1)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)]
+    lost = []
+
+    def swallow(args: argparse.Namespace) -> None:
+        for _ in range(2):
+            try:
+                if not lost:
+                    signal.raise_signal(signal.SIGINT)
+                time.sleep(60)
+            except BaseException as error:  # as some libraries do while they are imported
+                lost.append(error)
+        time.sleep(60)
+
+    monkeypatch.setattr("butf.commands.models.run", swallow)
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted" and len(lost) == 2
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)] == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
