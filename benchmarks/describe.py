@@ -28,6 +28,7 @@ from butf.networks.methods import METHODS
 from butf.networks.zoo import Model, available
 
 WANTED = 0.80
+NOISE = "noise"
 
 
 def main(argv: list[str]) -> None:
@@ -68,16 +69,17 @@ def _row(model: Model, frames: Frames, args: argparse.Namespace) -> tuple[str, .
     best = {name: min(taken[name] for taken in rounds) for name in tasks}
     rate = {name: count / seconds for name, seconds in best.items()}
     whole = best["trunk"] / best["describe"]
-    aside = best["trunk"] / (best["describe"] - max(0.0, best["network"] - best["trunk"]))
+    rest = best["describe"] - max(0.0, best["network"] - best["trunk"])
+    aside = best["trunk"] / rest if rest > 0 else None  # the rounds were disturbed too unequally to tell
     cost = best["network"] / best["trunk"] - 1
     rates = (f"{rate[name]:.1f}" for name in ("describe", "files", "network", "trunk"))
     return (
         model.name,
         *rates,
         f"{whole:.2f}",
-        f"{aside:.2f}",
+        NOISE if aside is None else f"{aside:.2f}",
         f"{100 * cost:+.0f} %",
-        "yes" if aside >= WANTED else "NO",
+        NOISE if aside is None else "yes" if aside >= WANTED else "NO",
     )
 
 
