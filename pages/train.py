@@ -19,8 +19,9 @@ from pages import shared, training_form
 
 POLL_S = 2.0
 EQUATION = (
-    "Slide equation 3: total = main + σ_side · side + σ_full · full + σ_transfer · transfer. Each term is drawn before "
-    "its weight; a method without a term, or a phase that does not train it, has no curve of it."
+    "Slide equation 3: total = main + σ_side · side + σ_full · full + σ_transfer · transfer, and what "
+    "the method adds to it (hover for the words). Each term is drawn before its weight; where places of unlabelled "
+    "pictures begin to be guessed, their triplets are added to main, side and full, which jump."
 )
 PULLS = (
     "The cosine between the gradients of the triplets and of the transfer loss at the trunk's last map. Below 0 they "

@@ -20,6 +20,9 @@ TERMS = {
     "div": ("div: both together beat the image alone", "#8456e8", "dot"),
     "extra": ("extra: the same of pictures of unseen conditions", "#b03a86", "dot"),
     "consistency": ("consistency: two changes of a picture alike", "#b63424", "dashdot"),
+    "measured": ("measured: a describer of the true side map", "#5c6ac4", "dashdot"),
+    "match": ("match: the side descriptor against that one's", "#5c6ac4", "solid"),
+    "match_extra": ("match_extra: the same of pictures of unseen conditions", "#5c6ac4", "dot"),
     "keep": ("keep: how far the trunk went from ImageNet's", "#7d8c6c", "dash"),
 }
 TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")

@@ -46,7 +46,7 @@ class BottomUpTransferRecipe(Recipe):
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
         if self.measured is not None:
             terms |= self.matched(description.side, batch)
-            match = terms["match"] + terms.get("match_extra", 0.0)
+            match = terms.get("match", 0.0) + terms.get("match_extra", 0.0)
             terms["loss"] = terms["loss"] + terms["measured"] + self.config.sigma_match * match
         if self.measure_gradients:
             terms |= self.pulls(terms, maps[-1])
@@ -68,10 +68,10 @@ class BottomUpTransferRecipe(Recipe):
         measured = self.measured(*all_sides(batch))
         target, itself = measured.detach(), torch.eye(len(measured), dtype=torch.bool, device=measured.device)
         positives, negatives = (pairs[:count, :count] for pairs in (batch.positives, batch.negatives))
-        terms = {
-            "measured": matching_loss(measured[:count], measured[:count], positives, negatives),
-            "match": matching_loss(side[:count], target[:count], positives | itself[:count, :count], negatives),
-        }
+        terms = {"measured": matching_loss(measured[:count], measured[:count], positives, negatives)}
+        if not self.config.sigma_match:
+            return terms
+        terms["match"] = matching_loss(side[:count], target[:count], positives | itself[:count, :count], negatives)
         if batch.extra is not None:
             terms["match_extra"] = matching_loss(side[count:], target, itself[count:], ~itself[count:])
         return terms
