@@ -20,7 +20,7 @@ from pages import shared, training_form
 POLL_S = 2.0
 EQUATION = (
     "Slide equation 3: total = main + σ_side · side + σ_full · full + σ_transfer · transfer, and what "
-    "the method adds to it (hover for the words). Each term is drawn before its weight; where places of unlabelled "
+    "the method adds to it. Each term is drawn before its weight; where places of unlabelled "
     "pictures begin to be guessed, their triplets are added to main, side and full, which jump."
 )
 PULLS = (
