@@ -169,6 +169,7 @@ def test_the_choice_outlives_a_visit_to_other_pages(visitor):
     visitor.page.get_by_role("link", name="Explore").click()
     visitor.heading("night/000008")
     visitor.radius_is("45")
+    assert visitor.query()["radius"] == ["45"] and visitor.query()["condition"] == ["night"]
 
 
 def test_the_map_stays_and_moving_it_asks_nothing_of_the_server(visitor):

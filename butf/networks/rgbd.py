@@ -5,23 +5,14 @@ from torch.nn import functional as F
 
 from butf.errors import BadInput
 from butf.networks.colours import colour_ramp
-from butf.networks.description import Description, Network, describe_parts
-from butf.networks.pooling import GeM
-from butf.networks.trunk import build_trunk
+from butf.networks.description import Description, describe_parts
+from butf.networks.two_trunks import TwoTrunks
 
 
-class RGBD(Network):
+class RGBD(TwoTrunks):
     """One trunk for the picture and one for the measured side modality, coloured to three channels."""
 
     reads_side = True
-
-    def __init__(self, trunk: str, pretrained: bool = True):
-        super().__init__()
-        self.trunk = build_trunk(trunk, pretrained)
-        self.pool = GeM()
-        self.side_trunk = build_trunk(trunk, pretrained)
-        self.side_pool = GeM()
-        self.descriptor_dim = 2 * self.trunk.channels[-1]
 
     def describe(self, images: Tensor) -> Description:
         raise BadInput("rgbd needs the measured side modality beside each picture; choose bu-tf, which reconstructs it")

@@ -35,7 +35,7 @@ class Trunk(nn.Module):
     @property
     def stages(self) -> tuple[nn.Module, ...]:
         """The parts in order, from the picture on; the first ones may be kept at their ImageNet weights."""
-        raise NotImplementedError
+        raise RuntimeError(f"{type(self).__name__} does not name its stages")
 
     def keep_stages(self, count: int) -> None:
         """Keep the first stages in training as ImageNet left them: weights and batch-norm statistics.

@@ -59,3 +59,11 @@ def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
     size = like.shape[-2:]
     side = F.interpolate(batch.side, size, mode="nearest-exact")
     return side, F.interpolate(batch.valid.float(), size, mode="nearest-exact") > 0.5
+
+
+def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
+    images, side, valid = (
+        torch.stack([sample[key] for sample in samples]).to(device) for key in ("image", "side", "valid")
+    )
+    return images.float() / 255, side, valid

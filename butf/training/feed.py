@@ -11,9 +11,9 @@ from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.description import Network
 from butf.training.augmentation import augment
-from butf.training.batch import Batch, Extra
+from butf.training.batch import Batch, Extra, stack
 from butf.training.config import TrainConfig
-from butf.training.guesses import UNKNOWN, Guide, describe_by, guess_places, stack
+from butf.training.guesses import UNKNOWN, Guide, describe_by, guess_places
 from butf.training.mining import PlaceBatches
 from butf.training.validation import describe_samples, evenly
 
@@ -37,8 +37,9 @@ class Feed:
                 f"{frames.root} has no {config.modality} for frame {frames.frame[rows[0]]}; "
                 f"{config.method} learns from it, image-only does not need it"
             )
-        self.samples = self._samples(rows, encoding if needs_side else None)
-        self.extra = self._samples(self._extra_rows(), encoding) if config.sees_extra else None
+        read = encoding if needs_side else None
+        self.samples = self._samples(rows, read)
+        self.extra = self._samples(self._extra_rows(), read) if config.sees_extra else None
         self.row_of = {int(frame): row for row, frame in enumerate(rows)}
         self.places = PlaceBatches(frames, rows, config)
         self.guessed: Tensor | None = None

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from butf.dataset.samples import Samples
+from butf.training.batch import stack
 
 BATCH = 64
 UNKNOWN = -1
@@ -59,11 +60,3 @@ def describe_by(guide: Guide, samples: Samples, rows: np.ndarray, device: torch.
         for start in range(0, len(rows), BATCH)
     ]
     return np.concatenate(parts)
-
-
-def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images, side, valid = (
-        torch.stack([sample[key] for sample in samples]).to(device) for key in ("image", "side", "valid")
-    )
-    return images.float() / 255, side, valid
