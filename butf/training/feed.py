@@ -13,9 +13,9 @@ from butf.networks.description import Network
 from butf.training.augmentation import augment
 from butf.training.batch import Batch, Extra, stack
 from butf.training.config import TrainConfig
-from butf.training.guesses import UNKNOWN, Guide, describe_by, guess_places
+from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import PlaceBatches
-from butf.training.validation import describe_samples, evenly
+from butf.training.validation import Describer, describe_by, describe_samples, evenly
 
 SIDELESS = ("image-only", "image-only-wide")
 LABELLED = 3000
@@ -68,7 +68,7 @@ class Feed:
         rows = np.array([self.row_of[int(frame)] for frame in frames])
         self.places.find_look_alikes(frames, describe_samples(network, self.samples, rows, part))
 
-    def guess_places(self, guide: Guide, device: torch.device) -> float:
+    def guess_places(self, guide: Describer, device: torch.device) -> float:
         """Guess anew where the extra pictures were taken, by descriptors of `guide`; the surest guesses are used.
 
         Returns the share of these that are right, which training does not know: it is for the log.

@@ -1,20 +1,9 @@
 """Guesses of the places that unlabelled pictures show: the labelled frame that a describer finds most like each."""
 
-from collections.abc import Callable
-
 import numpy as np
-import torch
-from torch import Tensor
 
-from butf.dataset.samples import Samples
-from butf.training.batch import stack
-
-BATCH = 64
 UNKNOWN = -1
 REACH = 3
-
-Guide = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Unit descriptors `(B, D)` of pictures `(B, 3, H, W)` in 0..1 with side maps and masks `(B, 1, h, w)`."""
 
 
 def guess_places(
@@ -50,13 +39,3 @@ def agreement(position: np.ndarray, apart_m: float) -> np.ndarray:
         backing[step:] += near
         backing[:-step] += near
     return backing
-
-
-@torch.inference_mode()
-def describe_by(guide: Guide, samples: Samples, rows: np.ndarray, device: torch.device) -> np.ndarray:
-    """The guide's descriptors `(N, D)` float32 of some samples."""
-    parts = [
-        guide(*stack([samples[int(row)] for row in rows[start : start + BATCH]], device)).float().cpu().numpy()
-        for start in range(0, len(rows), BATCH)
-    ]
-    return np.concatenate(parts)

@@ -1,16 +1,21 @@
 """recall@1 on the val areas while training goes on."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding
 from butf.dataset.samples import Samples
 from butf.networks.description import Network
 from butf.retrieval.recall import ranking, recall_at
+from butf.training.batch import stack
 
 BATCH = 32
-_TENSORS = ("image", "side", "valid")
+Describer = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Descriptors `(B, D)` of pictures `(B, 3, H, W)` in 0..1 with side maps and masks `(B, 1, h, w)`."""
 
 
 class Validation:
@@ -55,23 +60,31 @@ class Validation:
         return found
 
 
-@torch.inference_mode()
 def describe_samples(
     network: Network, samples: Samples, rows: np.ndarray | None = None, part: str = "descriptor"
 ) -> np.ndarray:
     """One part of the descriptions `(N, D)` float32 of some samples; the network is left in the mode it was in."""
-    was_training, device = network.training, next(network.parameters()).device
+
+    def describe(images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
+        described = network.describe_measured(images, side, valid) if network.reads_side else network(images)
+        return getattr(described, part)
+
+    was_training = network.training
     network.eval()
     rows = np.arange(len(samples)) if rows is None else rows
-    parts = []
-    for start in range(0, len(rows), BATCH):
-        chosen = [samples[int(row)] for row in rows[start : start + BATCH]]
-        images, side, valid = (torch.stack([item[key] for item in chosen]).to(device) for key in _TENSORS)
-        pictures = images.float() / 255
-        description = network.describe_measured(pictures, side, valid) if network.reads_side else network(pictures)
-        parts.append(getattr(description, part).float().cpu().numpy())
+    found = describe_by(describe, samples, rows, next(network.parameters()).device)
     network.train(was_training)
-    return np.concatenate(parts) if parts else np.empty((0, network.descriptor_dim), np.float32)
+    return found if len(rows) else np.empty((0, network.descriptor_dim), np.float32)
+
+
+@torch.inference_mode()
+def describe_by(describe: Describer, samples: Samples, rows: np.ndarray, device: torch.device) -> np.ndarray:
+    """What `describe` makes of some samples, `(N, D)` float32; `(0,)` of none."""
+    parts = [
+        describe(*stack([samples[int(row)] for row in rows[start : start + BATCH]], device)).float().cpu().numpy()
+        for start in range(0, len(rows), BATCH)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def evenly(rows: np.ndarray, most: int | None) -> np.ndarray:
