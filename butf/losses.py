@@ -27,6 +27,15 @@ def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
     return error.sum() / valid.sum().clamp(min=1)
 
 
+def class_loss(shares: Tensor, classes: Tensor, valid: Tensor) -> Tensor:
+    """Equation 2 for class ids: cross-entropy, as the mean over the pixels whose class is known, zero when none is.
+
+    Shape: `shares` `(B, C, h, w)`, a softmax over C; `classes` int64 and `valid` bool, `(B, 1, h, w)` both.
+    """
+    surprise = -shares.gather(1, classes).clamp(min=1e-7).log() * valid
+    return surprise.sum() / valid.sum().clamp(min=1)
+
+
 def bottom_up_loss(
     main: Tensor,
     side: Tensor,

@@ -9,9 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from butf.browse import Asked
+from butf.dataset.class_metrics import ClassErrors, class_errors
 from butf.dataset.depth_metrics import DepthErrors, depth_errors
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Map, default_encoding
+from butf.figures.classes import class_figure, legend_html, wrong_figure
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
 from butf.figures.map import fit
@@ -28,7 +30,7 @@ class SideView:
     true: Map | None
     predicted: Map | None
     model: str | None
-    errors: DepthErrors | None
+    errors: DepthErrors | ClassErrors | None
 
 
 def side_view(frames: Frames, asked: Asked, models: Sequence[Model]) -> SideView | None:
@@ -42,9 +44,8 @@ def side_view(frames: Frames, asked: Asked, models: Sequence[Model]) -> SideView
     predicted = decoder.reconstruct(asked.picture) if decoder else None
     if true is None and predicted is None:
         return None
-    errors = None
-    if modality == "depth" and true is not None and predicted is not None:
-        errors = depth_errors(predicted, true)
+    measure = {"depth": depth_errors, "semantics": class_errors}.get(modality)
+    errors = measure(predicted, true) if measure and true is not None and predicted is not None else None
     return SideView(modality, true, predicted, decoder.name if decoder else None, errors)
 
 
@@ -64,6 +65,8 @@ def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
     """True map, reconstructed map on the same scale, and signed error: those of the three that there are."""
     if view is None:
         return []
+    if view.modality == "semantics":
+        return class_panels(view, frames.modalities.get("semantics", {}).get("classes", ()))
     scale = side_scale(frames, view.modality)
     panels = []
     for key, title, side in (
@@ -79,6 +82,23 @@ def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
         figure = error_figure(view.true.values, view.predicted.values, known)
         alt = "Reconstructed minus true depth in metres: blue where it is too near, orange where it is too far"
         panels.append(Panel("error", "Error", "reconstructed − true", alt, figure, scores_html(view.errors)))
+    return panels
+
+
+def class_panels(view: SideView, names: Sequence[str]) -> list[Panel]:
+    """True classes, reconstructed classes in the same colours, and where these are wrong."""
+    drawn = (
+        ("true", "True semantics", coverage(view.true) if view.true else "", view.true),
+        ("predicted", "Reconstructed", f"by {view.model}", view.predicted),
+    )
+    panels = [
+        Panel(key, title, note, f"{title}: one colour a class", class_figure(side, names), legend_html(side, names))
+        for key, title, note, side in drawn
+        if side is not None
+    ]
+    if view.errors is not None:
+        figure, alt = wrong_figure(view.true, view.predicted, names), "Orange where the reconstructed class is wrong"
+        panels.append(Panel("error", "Error", "wrong classes in orange", alt, figure, scores_html(view.errors)))
     return panels
 
 

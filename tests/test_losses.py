@@ -152,3 +152,17 @@ def test_direction_loss_is_one_minus_the_mean_cosine_and_blind_to_length() -> No
     torch.testing.assert_close(
         losses.direction_loss(3 * features, 0.5 * features), torch.tensor(0.0), atol=1e-6, rtol=0
     )
+
+
+def test_class_loss_is_cross_entropy_over_the_pixels_of_known_class() -> None:
+    rng = torch.Generator().manual_seed(0)
+    scores = torch.randn(2, 5, 3, 4, generator=rng, requires_grad=True)
+    classes = torch.randint(5, (2, 1, 3, 4), generator=rng)
+    valid = torch.rand(2, 1, 3, 4, generator=rng) > 0.4
+    ours = losses.class_loss(scores.softmax(dim=1), classes, valid)
+    known = torch.where(valid, classes, 255)[:, 0]
+    peer = torch.nn.functional.cross_entropy(scores, known, ignore_index=255)
+    assert ours.item() == pytest.approx(peer.item(), rel=1e-5)
+    mine, theirs = (torch.autograd.grad(loss, scores, retain_graph=True)[0] for loss in (ours, peer))
+    torch.testing.assert_close(mine, theirs)
+    assert losses.class_loss(scores.softmax(dim=1), classes, torch.zeros_like(valid)).item() == 0.0

@@ -143,3 +143,11 @@ def test_depth_reaches_the_trunk_and_the_side_triplets_the_decoder() -> None:
 def test_unknown_names_are_refused_with_the_known_ones(method: str, trunk: str) -> None:
     with pytest.raises(BadInput, match=r"choose one of .*(bu-tf|alexnet)"):
         build_network(method, trunk, pretrained=False)
+
+
+def test_a_decoder_of_several_outputs_gives_shares_of_classes() -> None:
+    network = build_network("bu-tf", "efficientnet-lite0", pretrained=False, outputs=15).eval()
+    shares = network.describe(PICTURES).side_map
+    assert shares.shape == (2, 15, 24, 32)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(2, 24, 32))
+    assert size_ratio(network, "efficientnet-lite0") <= 1.4

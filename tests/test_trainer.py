@@ -1,6 +1,7 @@
 """Training for real, on a tiny street: every method ends in a model, and a stopped run resumes to the bit."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -351,3 +352,21 @@ def test_augmentation_keeps_pictures_pictures_and_masks_masks() -> None:
     assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1
     assert mask.dtype == torch.bool and set(moved.unique().tolist()) <= set(side.unique().tolist())
     assert not torch.allclose(changed, images)
+
+
+def test_semantics_are_learnt_by_cross_entropy_and_shown_as_classes(tiny_dataset: Path) -> None:
+    run = new_run(tiny_dataset, "mine", method="bu-tf", modality="semantics")
+    train(run)
+    losses = [record["transfer"] for record in run.metrics() if "transfer" in record]
+    # Three classes: a network that knows nothing has ln 3; an L1 distance of ids in 0..1 stays below 1.
+    assert losses[0] == pytest.approx(math.log(3), abs=0.4)
+    model = zoo.load(str(run.path))
+    assert model.card.encoding.channels == 3
+    frames = Frames.load(tiny_dataset)
+    found = model.reconstruct(frames.image(0))
+    assert found.name == "semantics" and set(np.unique(found.values)) <= {0.0, 1.0, 2.0}
+
+
+def test_a_map_of_classes_is_no_picture_for_the_follow_up_form() -> None:
+    with pytest.raises(BadInput, match="classes are none; use bu-tf"):
+        TrainConfig(method="bu-tf-reencode", modality="semantics")

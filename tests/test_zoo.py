@@ -133,3 +133,23 @@ def test_a_run_named_like_a_shipped_model_keeps_a_name_of_its_own(
     assert [card.name for card in zoo.available()] == ["off-the-shelf", "bu-tf", "runs/bu-tf"]
     assert zoo.find("bu-tf").is_relative_to(tmp_path / "models") and zoo.load("bu-tf").name == "bu-tf"
     assert zoo.find("runs/bu-tf").is_relative_to(tmp_path / "runs") and zoo.load("runs/bu-tf").name == "runs/bu-tf"
+
+
+def test_a_model_of_classes_survives_its_file_and_decodes_to_the_likeliest(tmp_path: Path) -> None:
+    encoding = Encoding("semantics", "classes", 0, 4)
+    network = build_network("bu-tf", "efficientnet-lite0", pretrained=False, outputs=encoding.channels)
+    card = zoo.describe_card("x", network, "bu-tf", "efficientnet-lite0", image_area=64 * 96, encoding=encoding)
+    save_weights(tmp_path / "model.safetensors", network.state_dict(), {"card": card_text(card)})
+    model = zoo.load(str(tmp_path))
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    found, shares = model.reconstruct(picture), model.description(picture).side_map
+    assert (found.name, found.values.shape) == ("semantics", (64, 96))
+    assert set(np.unique(found.values)) <= {0, 1, 2, 3, 4}
+    # Where all eight neighbours on the small map agree with a pixel, so does the middle of its place on the large one.
+    small = shares[0].argmax(dim=0).numpy()
+    around = np.lib.stride_tricks.sliding_window_view(small, (3, 3))
+    rows, columns = np.nonzero((around == around[..., 1:2, 1:2]).all(axis=(-2, -1)))
+    assert len(rows)
+    step = 64 // small.shape[0]
+    centre = found.values[(rows + 1) * step + step // 2, (columns + 1) * step + step // 2]
+    assert (centre == small[rows + 1, columns + 1]).all()

@@ -76,6 +76,11 @@ class Encoding:
         if not lowest < self.near < self.far < math.inf:
             raise BadInput(f"encoding range {self.near} to {self.far} is wrong; expected 0 < near < far in metres")
 
+    @property
+    def channels(self) -> int:
+        """How many numbers a network reconstructs for a pixel: the share of each class, or the one encoded value."""
+        return round(self.far - self.near) + 1 if self.kind == "classes" else 1
+
     def encode(self, values: Any) -> Any:
         """Values in the modality's unit -> float32 in 0..1; numpy array or torch tensor of any shape alike."""
         xp, values = _float32(values)

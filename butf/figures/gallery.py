@@ -8,6 +8,7 @@ from html import escape
 
 from PIL import Image
 
+from butf.dataset.class_metrics import ClassErrors
 from butf.dataset.depth_metrics import DepthErrors
 from butf.figures.theme import model_colour, model_symbol
 
@@ -69,15 +70,26 @@ def heading_html(title: str, note: str = "") -> str:
     return f'<h3 class="panel">{escape(title)} <small>{escape(note)}</small></h3>'
 
 
-def scores_html(errors: DepthErrors) -> str:
-    """The three usual numbers of a depth map, each with what it means on hover."""
-    items = (
+def scores_html(errors: DepthErrors | ClassErrors) -> str:
+    """The usual numbers of a reconstructed map, each with what it means on hover."""
+    items = _depth_items(errors) if isinstance(errors, DepthErrors) else _class_items(errors)
+    words = (f'<span title="{escape(why)}">{escape(name)} <b>{value}</b></span>' for name, value, why in items)
+    return f'<p class="scores">{"".join(words)}</p>'
+
+
+def _depth_items(errors: DepthErrors) -> tuple[tuple[str, str, str], ...]:
+    return (
         ("AbsRel", f"{errors.abs_rel:.2f}", "mean of |reconstructed - true| / true"),
         ("RMSE", f"{errors.rmse_m:.1f} m", "root of the mean squared error"),
         ("δ < 1.25", f"{errors.delta1:.0%}", "share of pixels that are off by less than a factor of 1.25"),
     )
-    words = (f'<span title="{escape(why)}">{escape(name)} <b>{value}</b></span>' for name, value, why in items)
-    return f'<p class="scores">{"".join(words)}</p>'
+
+
+def _class_items(errors: ClassErrors) -> tuple[tuple[str, str, str], ...]:
+    return (
+        ("right", f"{errors.right:.0%}", "share of pixels whose class is the true one"),
+        ("mean IoU", f"{errors.mean_iou:.0%}", "intersection over union, mean over the classes in the true map"),
+    )
 
 
 def model_html(name: str) -> str:

@@ -18,12 +18,13 @@ class BottomUpTransfer(Network):
     adapter stands between, so that the triplets can choose what of the decoder's features identifies a place.
     """
 
-    def __init__(self, trunk: str, pretrained: bool = True):
+    def __init__(self, trunk: str, pretrained: bool = True, outputs: int = 1):
+        """`outputs`: numbers reconstructed for a pixel, one or one a class (`Encoding.channels`)."""
         super().__init__()
         self.trunk = build_trunk(trunk, pretrained)
         self.pool = GeM()
         width = DECODER_WIDTH[trunk]
-        self.decoder = Decoder(self.trunk.channels, width)
+        self.decoder = Decoder(self.trunk.channels, width, outputs)
         self.adapter = nn.Conv2d(width, SIDE_DIM, 1)
         self.side_pool = GeM()
         self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM

@@ -35,23 +35,25 @@ class Decoder(FeatureDecoder):
     1x1 lateral connections from the trunk's maps at strides 8 and 4 that give the map its edges.
     """
 
-    def __init__(self, channels: tuple[int, int, int], width: int):
+    def __init__(self, channels: tuple[int, int, int], width: int, outputs: int = 1):
         super().__init__(channels, width)
         self.narrow = nn.Conv2d(width, width // 2, 1)
         self.lateral4 = nn.Conv2d(channels[0], width // 2, 1)
         self.refine4 = convolve(width // 2, width // 2)
-        self.output = nn.Conv2d(width // 2, 1, 3, padding=1)
+        self.output = nn.Conv2d(width // 2, outputs, 3, padding=1)
 
     def forward(self, maps: list[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Decode the trunk's `maps` of pictures of `size` (H, W).
 
-        Returns the features at stride 8, `(B, width, H/8, W/8)`, and the side map `(B, 1, H/4, W/4)` in 0..1.
+        Returns the features at stride 8, `(B, width, H/8, W/8)`, and the side map `(B, 1, H/4, W/4)` in 0..1, or with
+        several `outputs` the share of each class, `(B, outputs, H/4, W/4)`, which sum to 1.
         """
         features = super().forward(maps)
         quarter = maps[0]
         fine = self.refine4(resize(self.narrow(features), quarter) + self.lateral4(quarter))
         logits = F.interpolate(self.output(fine), (size[0] // 4, size[1] // 4), mode="bilinear", align_corners=False)
-        return features, torch.sigmoid(logits.float())
+        logits = logits.float()
+        return features, torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
 
 
 def resize(features: Tensor, like: Tensor) -> Tensor:

@@ -20,7 +20,10 @@ class Description(NamedTuple):
     side: Tensor | None = None
     """(B, Ds): the part that comes from the side modality, unit length."""
     side_map: Tensor | None = None
-    """(B, 1, H/4, W/4): the reconstructed side modality, encoded to 0..1 (see `butf.dataset.modalities.Encoding`)."""
+    """(B, 1, H/4, W/4): the reconstructed side modality, encoded to 0..1 (see `butf.dataset.modalities.Encoding`).
+
+    For semantics (B, C, H/4, W/4): the share of each class.
+    """
 
 
 def describe_parts(main: Tensor, side: Tensor | None = None, side_map: Tensor | None = None) -> Description:

@@ -46,12 +46,17 @@ TRAINING_STEPS = {
 }
 
 
-def build_network(method: str, trunk: str, pretrained: bool = True) -> Network:
-    """The deployed network of a method on a trunk; `pretrained` gives its trunks ImageNet weights."""
+def build_network(method: str, trunk: str, pretrained: bool = True, outputs: int = 1) -> Network:
+    """The deployed network of a method on a trunk; `pretrained` gives its trunks ImageNet weights.
+
+    `outputs`: numbers that bu-tf's decoder reconstructs for a pixel (`Encoding.channels`).
+    """
     if method not in NETWORKS:
         raise BadInput(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    kind = NETWORKS[method]
+    network = kind(trunk, pretrained, outputs) if kind is BottomUpTransfer else kind(trunk, pretrained)
     # Depthwise convolutions run half as long again on the CPU in any other order of memory.
-    return NETWORKS[method](trunk, pretrained).to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)
 
 
 def count_parameters(module: nn.Module) -> int:

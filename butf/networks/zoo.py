@@ -92,11 +92,13 @@ class Model:
         return None if side_map is None else self.decode(side_map, image.size)
 
     def decode(self, side_map: Tensor, size: tuple[int, int]) -> Map:
-        """A `side_map` `(1, 1, h, w)` in 0..1 as a map of `size` (W, H) in the modality's unit."""
+        """A `side_map` `(1, C, h, w)`, see `Description`, as a map of `size` (W, H) in the modality's unit."""
         width, height = size
         full = torch.nn.functional.interpolate(side_map, (height, width), mode="bilinear", align_corners=False)
-        values = self.card.encoding.decode(full[0, 0].numpy())
-        return Map(self.card.encoding.modality, values, np.ones(values.shape, bool))
+        encoding, shares = self.card.encoding, full[0].numpy()
+        likeliest = encoding.near + shares.argmax(axis=0).astype(np.float32)
+        values = encoding.decode(shares[0]) if len(shares) == 1 else likeliest
+        return Map(encoding.modality, values, np.ones(values.shape, bool))
 
     @torch.inference_mode()
     def _describe(self, images: Tensor) -> Description:
@@ -120,7 +122,8 @@ def load(name: str, device: str = "cpu") -> Model:
         return _ready(card, build_network(card.method, card.trunk), _wheel_digest(), device)
     path = find(name)
     card = read_card(path)
-    network = build_network(card.method, card.trunk, pretrained=False)
+    outputs = card.encoding.channels if card.encoding else 1
+    network = build_network(card.method, card.trunk, pretrained=False, outputs=outputs)
     load_weights(path, network)
     return _ready(dataclasses.replace(card, name=name_of(path)), network, _digest(path), device)
 

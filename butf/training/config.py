@@ -75,6 +75,8 @@ class TrainConfig:
         check_choice("extra", self.extra, EXTRA)
         if self.extra != "none" and self.method != "image-only-wide":
             raise BadInput(f"extra is {self.extra!r} for {self.method}; only image-only-wide has that choice")
+        if (self.method, self.modality) == ("bu-tf-reencode", "semantics"):
+            raise BadInput("bu-tf-reencode sees its decoded map as a picture, and classes are none; use bu-tf")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         for name, low in (
             ("steps", 1),

@@ -20,10 +20,11 @@ class Recipe(nn.Module):
     phases: tuple[str, ...] = ("main",)
     """Names of the training steps, in order. The first is always image-only's: trunk and pooling, triplets."""
 
-    def __init__(self, config: TrainConfig):
+    def __init__(self, config: TrainConfig, outputs: int = 1):
+        """`outputs`: numbers that a decoder reconstructs for a pixel (`Encoding.channels`)."""
         super().__init__()
         self.config = config
-        self.network = build_network(config.method, config.trunk)
+        self.network = build_network(config.method, config.trunk, outputs=outputs)
         imagenet = build_trunk(config.trunk)
         self.imagenet = imagenet if config.sigma_keep and imagenet.pretrained else None
         self.measure_gradients = False

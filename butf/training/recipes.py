@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from butf.losses import imitation_loss, matching_loss, transfer_loss
+from butf.losses import class_loss, imitation_loss, matching_loss, transfer_loss
 from butf.networks.bu_tf import SIDE_DIM
 from butf.networks.colours import colour_ramp
 from butf.networks.description import describe_parts
 from butf.networks.measured import MeasuredDescriber
 from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
-from butf.training.batch import Batch, all_sides, subsample
+from butf.training.batch import Batch, Extra, all_sides, subsample
 from butf.training.config import TrainConfig
 from butf.training.recipe import ImageOnlyRecipe, ImageOnlyWideRecipe, Recipe, first
 
@@ -27,8 +27,8 @@ class BottomUpTransferRecipe(Recipe):
 
     phases = ("main", "transfer")
 
-    def __init__(self, config: TrainConfig):
-        super().__init__(config)
+    def __init__(self, config: TrainConfig, outputs: int = 1):
+        super().__init__(config, outputs)
         self.measured = MeasuredDescriber(SIDE_DIM) if config.sigma_match or self.guesses else None
 
     def trained(self, phase: str) -> list[nn.Module]:
@@ -39,10 +39,10 @@ class BottomUpTransferRecipe(Recipe):
         count = len(batch.images)
         description = self.network.describe_maps(maps, batch.images.shape[-2:], self.towards_decoder(maps, count))
         decoded = description.side_map
-        transfer = transfer_loss(decoded[:count], *subsample(batch, decoded))
+        transfer = reconstruction_loss(decoded[:count], batch)
         terms = self.add_up(first(description, len(batch.positives)), transfer, batch)
         if batch.extra is not None:
-            terms["extra"] = transfer_loss(decoded[count:], *subsample(batch.extra, decoded))
+            terms["extra"] = reconstruction_loss(decoded[count:], batch.extra)
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
         if self.measured is not None:
             terms |= self.matched(description.side, batch)
@@ -107,9 +107,7 @@ class ReencodeRecipe(Recipe):
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         description = self.network.describe_maps(maps, batch.images.shape[-2:])
-        return self.add_up(
-            description, transfer_loss(description.side_map, *subsample(batch, description.side_map)), batch
-        )
+        return self.add_up(description, reconstruction_loss(description.side_map, batch), batch)
 
 
 class RGBDRecipe(Recipe):
@@ -131,8 +129,8 @@ class HallucinationRecipe(Recipe):
 
     phases = ("main", "depth", "joint")
 
-    def __init__(self, config: TrainConfig):
-        super().__init__(config)
+    def __init__(self, config: TrainConfig, outputs: int = 1):
+        super().__init__(config, outputs)
         self.depth_trunk = build_trunk(config.trunk)
         self.depth_pool = GeM()
 
@@ -176,6 +174,16 @@ RECIPES: dict[str, type[Recipe]] = {
 }
 
 
-def build_recipe(config: TrainConfig) -> Recipe:
-    """The recipe of a configuration, its trunks at their ImageNet weights."""
-    return RECIPES[config.method](config)
+def build_recipe(config: TrainConfig, outputs: int = 1) -> Recipe:
+    """The recipe of a configuration, its trunks at their ImageNet weights; `outputs` is its encoding's `channels`."""
+    return RECIPES[config.method](config, outputs)
+
+
+def reconstruction_loss(decoded: Tensor, batch: Batch | Extra) -> Tensor:
+    """Equation 2 for a decoded map `(B, 1, h, w)`; cross-entropy in place of L1 for shares of classes `(B, C, h, w)`.
+
+    Class ids have no order in which a middle one would be nearly right, so their difference means nothing.
+    """
+    side, valid = subsample(batch, decoded)
+    last = decoded.shape[1] - 1
+    return class_loss(decoded, (side * last).round().long(), valid) if last else transfer_loss(decoded, side, valid)

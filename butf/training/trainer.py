@@ -80,11 +80,11 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         self.frames = Frames.load(find_data(config.data))
-        self.recipe = build_recipe(config).to(device)
+        encoding = default_encoding(self.frames, config.modality)
+        self.recipe = build_recipe(config, encoding.channels).to(device)
         self.progress = Progress(phase=0)
         self.first_step = self._take_first_step(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
-        encoding = default_encoding(self.frames, config.modality)
         self.feed = Feed(self.frames, config, encoding, {} if decoded is None else decoded)
         self.validation = self._validation(VAL_QUERIES)
         self._enter_phase()
