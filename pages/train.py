@@ -1,21 +1,15 @@
 """Train: choose a method and data, start it in the background, watch it learn, and take the result to Explore."""
 
-from collections.abc import Callable
-from html import escape
 from pathlib import Path
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from butf.browse import default_models
-from butf.dataset.frames import find_datasets
 from butf.figures.training import loss_figure, pull_figure, recall_figure
-from butf.networks import zoo
 from butf.training import runs
 from butf.training.folder import Run
 from butf.training.pace import duration, pace
 from butf.training.state import RunState
-from pages import shared, training_form
+from pages import run_actions, shared, training_form
 
 POLL_S = 2.0
 EQUATION = (
@@ -27,14 +21,6 @@ PULLS = (
     "The cosine between the gradients of the triplets and of the transfer loss at the trunk's last map. Below 0 they "
     "pull against each other, near 0 they leave each other alone, above 0 one helps the other."
 )
-LOOKS = {
-    "queued": (":material/hourglass_top:", "orange"),
-    "running": (":material/directions_run:", "blue"),
-    "finished": (":material/check_circle:", "green"),
-    "stopped": (":material/pause_circle:", "gray"),
-    "interrupted": (":material/power_off:", "orange"),
-    "failed": (":material/error:", "red"),
-}
 
 
 def main() -> None:
@@ -52,55 +38,14 @@ def main() -> None:
             st.info("No run yet. Start one here, or with the command from a terminal.", icon=":material/info:")
             return
         with shared.told_plainly():
-            offer(Run.open(name))
+            run_actions.offer(Run.open(name))
         words = {state.name: state.state for state in states}
         every = POLL_S if any(state.active for state in states) else None
         st.fragment(watch, run_every=every)(name, words)
 
 
 def caption(state: RunState) -> str:
-    return f"{LOOKS[state.state][0]} {state.state} · {state.method} on {Path(state.data).name}"
-
-
-def offer(run: Run) -> None:
-    """The name of a run, its state, and what can be done with it."""
-    state = run.state()
-    icon, colour = LOOKS[state.state]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(state.name, anchor=False, width="content")
-        st.badge(state.state, icon=icon, color=colour)
-        st.space("stretch")
-        if state.active:
-            act("Stop", ":material/stop:", runs.stop, run, help="It saves a checkpoint before it ends.")
-        if state.resumable and runs.training_allowed():
-            act("Resume", ":material/resume:", runs.resume, run, type="primary")
-        if state.state == "finished":
-            st.html(link_to_explore(state), width="content")
-        if not state.active:
-            with st.popover("Delete", icon=":material/delete:"):
-                st.write(f"Delete {run.name} with its checkpoint, its curves and its model? This cannot be undone.")
-                act("Delete it", ":material/delete_forever:", runs.delete, run, type="primary")
-
-
-def act(label: str, icon: str, action: Callable[[Run], None], run: Run, **looks: str) -> None:
-    """A button that does something to a run, in a callback: a poll that comes between cannot make it forgotten."""
-
-    def do() -> None:
-        with shared.told_plainly():
-            action(run)
-
-    st.button(label, icon=icon, on_click=do, key=f"{label} {run.name}", **looks)
-
-
-def link_to_explore(state: RunState) -> str:
-    """A link to Explore with this run beside the shipped models, on the run's own data set.
-
-    An address, since no page may change widgets that are bound to it, such as the sidebar's, once they are drawn.
-    """
-    own = zoo.name_of(Run(state.path).weights_path)
-    asked = [("models", name) for name in dict.fromkeys([*default_models(zoo.available()), own])]
-    asked += [("data", name) for name, folder in find_datasets().items() if state.data in (name, str(folder))]
-    return f'<a class="go" href="./?{escape(urlencode(asked))}">Use it on Explore</a>'
+    return f"{run_actions.LOOKS[state.state][0]} {state.state} · {state.method} on {Path(state.data).name}"
 
 
 def watch(name: str, words: dict[str, str]) -> None:

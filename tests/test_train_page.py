@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from butf import files
+from butf.errors import BadInput
 from butf.files import REPO
 from butf.networks import zoo
 from butf.training import runs
@@ -238,3 +239,30 @@ def test_start_stop_resume_and_use_on_explore(tiny_dataset):
         explore.query_params[key] = values
     assert "mine" in well(explore.run()).multiselect(key="models").value
     assert explore.selectbox(key="data").value == "tiny"
+
+
+def test_a_finished_run_is_adapted_by_a_button(tiny_dataset):
+    small = {"steps": 3, "places": 3, "views": 2, "image_area": 4096, "extra_pictures": 4, "validate_every": 3}
+    first = runs.start({**TrainConfig(method="bu-tf", data="tiny").as_dict(), **small}, "first")
+    until(lambda: not first.state().active)
+    assert first.state().state == "finished", first.log_tail()
+    app = opened(run="first")
+    assert "no place labels: " in told(app) and " of night" in told(app)
+    app.radio(key="way first").set_value("Decoder alone").run()
+    button(app, "Start adapting").click().run()
+    (adapted,) = (Run.open(state.name) for state in runs.list_runs() if state.name != "first")
+    assert well(app).subheader[0].value == adapted.name
+    assert (adapted.config["start_from"], adapted.config["extra_reach"], adapted.config["guess_share"]) == (
+        "first",
+        0,
+        0,
+    )
+    assert adapted.config["steps"] == 3
+    until(lambda: not adapted.state().active)
+    assert adapted.state().state == "finished", adapted.log_tail()
+    assert json.loads(adapted.card_path.read_text())["training_steps"] == 3
+
+
+def test_what_cannot_be_adapted_says_why(tiny_dataset):
+    with pytest.raises(BadInput, match="run a cannot be adapted; choose a finished run of bu-tf"):
+        runs.adaptation(made("a", "stopped"), decoder_alone=False)

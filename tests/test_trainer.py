@@ -173,6 +173,22 @@ def test_start_from_takes_the_first_step_of_another_run(tiny_dataset: Path) -> N
     assert second.images_seen == 2 * first.images_seen and second.seconds > first.seconds
 
 
+def test_a_bu_tf_model_is_adapted_in_a_further_step(tiny_dataset: Path) -> None:
+    train(new_run(tiny_dataset, "first", method="bu-tf"))
+    run = new_run(tiny_dataset, "second", method="bu-tf-adapted", start_from="first", extra_pictures=4)
+    before = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu")).recipe.network.state_dict()
+    expected = zoo.load("first").network.state_dict()
+    assert before.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in before.items())
+    train(run)
+    first, second = zoo.load("first").card, zoo.load("second").card
+    assert (first.training_steps, second.training_steps) == (2, 3)
+    assert second.images_seen == first.images_seen + 4 * (3 * 2 + 4)
+    other = new_run(tiny_dataset, "third", method="bu-tf-adapted", start_from="first", modality="semantics")
+    with pytest.raises(BadInput, match="give both the same modality and range"):
+        train(other)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -119,6 +119,7 @@ VARIANTS = (
     Variant("bu-tf-diversified", "with the diversification loss, margin 0.1", "bu-tf", {"lambda_div": 0.1}),
     Variant("bu-tf-reencode", "the follow-up papers' form: decoded depth through a second trunk", "bu-tf-reencode"),
     Variant("bu-tf-reflectance", "reflectance in place of depth", "bu-tf", {"modality": "reflectance"}),
+    Variant("bu-tf-semantics", "semantics, learnt by cross-entropy", "bu-tf", {"modality": "semantics"}),
     Variant("rgbd", "upper bound: true depth at test time too", "rgbd"),
 )  # fmt: skip
 

@@ -27,8 +27,9 @@ class TrainConfig:
     seed: int = option(0, "every random choice follows from it")
     steps: int = option(500, "optimiser steps in each of the method's training steps")
     start_from: str | None = option(
-        None, "an image-only model or run whose trunk is taken for the first training step instead of training it"
-    )
+        None, "an image-only model or run whose trunk is taken for the first training step instead of training it; "
+        "for bu-tf-adapted also a bu-tf model, which is adapted in a further training step",
+    )  # fmt: skip
     modality: str = option("depth", "the side modality that bu-tf and hallucination learn from")
     image_area: int = option(19200, "pixels of a picture as the network sees it (160 x 120)")
     places: int = option(13, "places in a batch")

@@ -58,6 +58,22 @@ def start(config: Mapping[str, Any], name: str | None = None) -> Run:
     return run
 
 
+def adaptation(run: Run, decoder_alone: bool) -> dict[str, Any]:
+    """The configuration that adapts a finished bu-tf run to the unseen conditions of its own data set.
+
+    Pictures of these conditions with their side modality, and no place labels, teach its decoder alone, as in the
+    follow-up papers, or decoder and trunk, and then their places are guessed too. Raises BadInput for any other run.
+    """
+    from butf.networks.zoo import name_of  # imports torch, which listing and stopping runs can do without
+    from butf.training.start import ADAPTABLE
+
+    if run.config.get("method") not in ADAPTABLE or not run.complete:
+        raise BadInput(f"run {run.name} cannot be adapted; choose a finished run of {' or '.join(ADAPTABLE)}")
+    alone = {"extra_reach": 0.0, "guess_share": 0.0} if decoder_alone else {}
+    own = {name: value for name, value in run.config.items() if name not in ("extra_reach", "guess_share")}
+    return {**_defaults(), **own, "method": "bu-tf-adapted", "start_from": name_of(run.weights_path), **alone}
+
+
 def resume(run: Run) -> None:
     """Go on with a run that was stopped or interrupted, or that failed, in the background.
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from butf.training.folder import Run
 from butf.training.provenance import commit, versions
 from butf.training.recipes import build_recipe
 from butf.training.session import StopFlag, StopRequested, session
+from butf.training.start import start_from
 from butf.training.validation import Validation
 
 LOG_EVERY = 10
@@ -83,9 +84,9 @@ class Trainer:
         encoding = default_encoding(self.frames, config.modality)
         self.recipe = build_recipe(config, encoding.channels).to(device)
         self.progress = Progress(phase=0)
-        self.first_step = self._take_first_step(config.start_from) if config.start_from else None
-        self.first_phase = self.progress.phase
         self.feed = Feed(self.frames, config, encoding, {} if decoded is None else decoded)
+        self.start = self._start_from(config.start_from) if config.start_from else None
+        self.first_phase = self.progress.phase
         self.validation = self._validation(VAL_QUERIES)
         self._enter_phase()
         if run.checkpoint_path.is_file():
@@ -122,7 +123,7 @@ class Trainer:
     def finish(self) -> None:
         """Measure recall on all of val and write the model with its card: the run is finished then."""
         recall = self._validation().recall(self.recipe.network)
-        network, first = self.recipe.network.eval(), self.first_step
+        network, start = self.recipe.network.eval(), self.start
         card = zoo.describe_card(
             self.run.name,
             network,
@@ -138,9 +139,11 @@ class Trainer:
             command=self.run.command,
             commit=commit(),
             versions=versions(),
-            images_seen=self.progress.images + (first.images_seen or 0 if first else 0),
-            seconds=round(self.progress.seconds + (first.seconds or 0 if first else 0), 1),
+            images_seen=self.progress.images + (start.images_seen or 0 if start else 0),
+            seconds=round(self.progress.seconds + (start.seconds or 0 if start else 0), 1),
         )
+        if start is not None and start.method != "image-only":
+            card = replace(card, training_steps=start.training_steps + 1)
         save_weights(self.run.weights_path, network.state_dict(), {"card": card_text(card)})
         write_atomic(self.run.card_path, card_text(card))
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
@@ -149,26 +152,12 @@ class Trainer:
         encoding = self.feed.encoding if self.recipe.network.reads_side else None
         return Validation(self.frames, self.feed.size, queries, encoding)
 
-    def _take_first_step(self, name: str) -> Card:
-        """Go on from a trained image-only network: this run begins with its second training step."""
-        if len(self.recipe.phases) < 2:
-            raise BadInput("start_from is for methods of two training steps or more; image-only has one")
-        start = zoo.load(name)
-        if start.card.method != "image-only" or start.card.trunk != self.config.trunk:
-            raise BadInput(
-                f"{name} is {start.card.method} on {start.card.trunk}; start_from needs image-only on "
-                f"{self.config.trunk}"
-            )
-        if start.card.config.get("kept_stages", 0) != self.config.kept_stages:
-            raise BadInput(
-                f"{name} was trained with kept_stages {start.card.config.get('kept_stages', 0)}, this run has "
-                f"{self.config.kept_stages}; give both the same"
-            )
-        self.recipe.network.trunk.load_state_dict(start.network.trunk.state_dict())
-        self.recipe.network.pool.load_state_dict(start.network.pool.state_dict())
+    def _start_from(self, name: str) -> Card:
+        """Go on from a trained model: this run begins with its second training step."""
+        card = start_from(name, self.config, self.recipe.network, self.feed.encoding)
         self.progress.phase = 1
         self.recipe.begin(self.phase)
-        return start.card
+        return card
 
     def _enter_phase(self) -> None:
         """Free the modules that this training step changes, freeze the rest, and begin a new optimiser."""
