@@ -48,6 +48,7 @@ def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
         ("bu-tf", "bu-tf-detached", "decoder_reach"),
         ("bu-tf", "bu-tf-adapted", "method"),
         ("bu-tf-adapted", "bu-tf-adapted-depth", "guess_share"),
+        ("bu-tf-adapted", "bu-tf-adapted-guesses", "sigma_match"),
         ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "extra_reach"),
         ("image-only-wide", "image-only-wide-guesses", "extra"),
     ):

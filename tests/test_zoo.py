@@ -13,7 +13,7 @@ from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.card import Card, card_text, parse_card
 from butf.networks.methods import build_network
-from butf.networks.weights import save_weights
+from butf.networks.weights import read_weights, save_weights
 
 
 @pytest.fixture
@@ -153,3 +153,12 @@ def test_a_model_of_classes_survives_its_file_and_decodes_to_the_likeliest(tmp_p
     step = 64 // small.shape[0]
     centre = found.values[(rows + 1) * step + step // 2, (columns + 1) * step + step // 2]
     assert (centre == small[rows + 1, columns + 1]).all()
+
+
+def test_a_model_of_another_version_is_told_from_its_descriptor(checkpoint: Path) -> None:
+    weights, metadata = read_weights(checkpoint)
+    card = parse_card(metadata["card"], checkpoint)
+    older = dataclasses.replace(card, descriptor_dim=card.descriptor_dim - 1)
+    save_weights(checkpoint, weights, {"card": card_text(older)})
+    with pytest.raises(BadInput, match="trained by another version: train it anew"):
+        zoo.load(str(checkpoint))

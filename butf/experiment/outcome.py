@@ -20,6 +20,8 @@ from butf.retrieval.compare import area_groups, seeded_gain, seeded_interval
 from butf.retrieval.explore import split_search
 from butf.retrieval.recall import Retrieval, ranking
 from butf.retrieval.side import METRICS, side_errors
+from butf.training.config import TrainConfig
+from butf.training.recipes import count_trained
 from butf.training.validation import describe_samples
 
 AREA_RADII = 4
@@ -149,6 +151,7 @@ def _entry(result: Result, queries: Queries) -> dict[str, Any]:
         "about": result.variant.about,
         "method": result.variant.method,
         "parameters": card.parameters,
+        "trained_parameters": count_trained(TrainConfig.from_dict(card.config)) if card.config else 0,
         "size_ratio": card.size_ratio,
         "training_steps": card.training_steps,
         "images_seen": card.images_seen or 0,

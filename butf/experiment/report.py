@@ -95,11 +95,12 @@ def _side_table(models: list[dict[str, Any]]) -> str:
 
 
 def _cost_table(models: list[dict[str, Any]]) -> str:
-    header = ["model", "training steps", "pictures", "seconds", "parameters"]
+    header = ["model", "training steps", "pictures", "seconds", "parameters trained", "deployed"]
     rows = [
         [
             model["name"], str(model["training_steps"]), f"{model['images_seen']:,}",
-            "-" if model["seconds"] is None else f"{model['seconds']:.0f}", f"{model['parameters']:,}",
+            "-" if model["seconds"] is None else f"{model['seconds']:.0f}", f"{model['trained_parameters']:,}",
+            f"{model['parameters']:,}",
         ]
         for model in models
     ]  # fmt: skip

@@ -49,7 +49,7 @@ class TrainConfig:
     sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
     sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
     sigma_match: float = option(
-        0.0, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
+        1.5, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
     )
     sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from butf.losses import class_loss, imitation_loss, matching_loss, transfer_loss
-from butf.networks.bu_tf import SIDE_DIM
+from butf.networks.bu_tf import SIDE_DIM, unweighed
 from butf.networks.colours import colour_ramp
 from butf.networks.description import describe_parts
 from butf.networks.measured import MeasuredDescriber
@@ -40,12 +40,13 @@ class BottomUpTransferRecipe(Recipe):
         description = self.network.describe_maps(maps, batch.images.shape[-2:], self.towards_decoder(maps, count))
         decoded = description.side_map
         transfer = reconstruction_loss(decoded[:count], batch)
-        terms = self.add_up(first(description, len(batch.positives)), transfer, batch)
+        side = unweighed(description.side)
+        terms = self.add_up(first(description._replace(side=side), len(batch.positives)), transfer, batch)
         if batch.extra is not None:
             terms["extra"] = reconstruction_loss(decoded[count:], batch.extra)
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
         if self.measured is not None:
-            terms |= self.matched(description.side, batch)
+            terms |= self.matched(side, batch)
             match = terms.get("match", 0.0) + terms.get("match_extra", 0.0)
             terms["loss"] = terms["loss"] + terms["measured"] + self.config.sigma_match * match
         if self.measure_gradients:
@@ -177,6 +178,14 @@ RECIPES: dict[str, type[Recipe]] = {
 def build_recipe(config: TrainConfig, outputs: int = 1) -> Recipe:
     """The recipe of a configuration, its trunks at their ImageNet weights; `outputs` is its encoding's `channels`."""
     return RECIPES[config.method](config, outputs)
+
+
+def count_trained(config: TrainConfig) -> int:
+    """How many parameters a configuration changes in all its training steps, those that are not deployed included."""
+    recipe = build_recipe(config).requires_grad_(False)
+    trained = nn.ModuleList(module for phase in recipe.phases for module in recipe.trained(phase)).requires_grad_(True)
+    recipe.keep_early_stages()
+    return sum(parameter.numel() for parameter in trained.parameters() if parameter.requires_grad)
 
 
 def reconstruction_loss(decoded: Tensor, batch: Batch | Extra) -> Tensor:
