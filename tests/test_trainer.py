@@ -256,7 +256,7 @@ def small_batch(extra: int = 0) -> Batch:
 
 def test_sigmas_and_lambda_weigh_the_terms_of_equations_3_and_4() -> None:
     config = TrainConfig(
-        method="bu-tf", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, sigma_keep=0.2, sigma_match=3.0,
+        method="bu-tf-adapted", sigma_side=2.0, sigma_full=0.5, sigma_transfer=7.0, sigma_keep=0.2, sigma_match=3.0,
         lambda_div=0.1,
     )  # fmt: skip
     recipe = build_recipe(config).eval()
@@ -303,7 +303,7 @@ def test_the_describer_of_the_measured_side_is_trained_and_not_deployed(tiny_dat
     trainer.finish()
     assert not [name for name in read_weights(run.weights_path) if "measured" in name]
     assert build_recipe(TrainConfig(method="bu-tf")).measured is None
-    assert build_recipe(TrainConfig(method="bu-tf-adapted", guess_share=0.0)).measured is None
+    assert build_recipe(TrainConfig(method="bu-tf-adapted", guess_share=0.0, sigma_match=0.0)).measured is None
 
 
 def test_places_of_extra_pictures_are_guessed_from_their_depth_and_then_used(tiny_dataset: Path) -> None:
@@ -394,14 +394,15 @@ def test_a_map_of_classes_is_no_picture_for_the_follow_up_form() -> None:
 def test_parameters_trained_are_those_that_an_optimiser_is_given(tiny_dataset: Path) -> None:
     deployed = {
         method: count_parameters(build_network(method, "efficientnet-lite0", pretrained=False))
-        for method in ("image-only", "hallucination", "bu-tf")
+        for method in ("image-only", "hallucination", "bu-tf", "bu-tf-adapted")
     }
     whole = {method: count_trained(TrainConfig(method=method, kept_stages=0)) for method in deployed}
     assert whole["image-only"] == deployed["image-only"]
     # Hallucination's depth network is trained too, and thrown away.
     assert whole["hallucination"] == deployed["hallucination"] + deployed["image-only"]
     describer = count_parameters(MeasuredDescriber(SIDE_DIM))
-    assert whole["bu-tf"] == deployed["bu-tf"] + describer
+    assert whole["bu-tf"] == deployed["bu-tf"] == deployed["bu-tf-adapted"]
+    assert whole["bu-tf-adapted"] == deployed["bu-tf"] + describer
     run = new_run(tiny_dataset, "mine", method="image-only", kept_stages=2)
     config = TrainConfig.from_dict(run.config)
     groups = Trainer(run, config, torch.device("cpu")).optimizer.param_groups

@@ -107,16 +107,12 @@ VARIANTS = (
         "image-only", statistics_of=FIRST, core=True,
     ),
     Variant(
-        "bu-tf-adapted-depth", "as bu-tf-adapted, but no places are guessed: the depth of such pictures alone",
+        "bu-tf-adapted-depth", "as bu-tf-adapted, but no places are guessed",
         "bu-tf-adapted", {"guess_share": 0.0},
     ),
     Variant(
         "bu-tf-adapted-decoder", "the papers' way: that depth teaches the decoder alone",
         "bu-tf-adapted", {"guess_share": 0.0, "extra_reach": 0.0},
-    ),
-    Variant(
-        "bu-tf-adapted-guesses", "as bu-tf-adapted, but the side descriptor does not match that of measured depth",
-        "bu-tf-adapted", {"sigma_match": 0.0},
     ),
     Variant("bu-tf-sigma-10", "the transfer loss weighs ten, not three", "bu-tf", {"sigma_transfer": 10.0}),
     Variant("bu-tf-detached", "the decoder's gradients do not reach the trunk", "bu-tf", {"decoder_reach": 0.0}),

@@ -10,8 +10,6 @@ from butf.networks.trunk import build_trunk
 
 DECODER_WIDTH = {"efficientnet-lite0": 96, "alexnet": 192}
 SIDE_DIM = 96
-SIDE_SHARE = 0.1
-"""What the side descriptor's squared distances count beside the main one's, which keep to a narrower cone."""
 
 
 class BottomUpTransfer(Network):
@@ -20,6 +18,9 @@ class BottomUpTransfer(Network):
     The side descriptor is not pooled from the decoded map itself, which is too sensitive to the viewpoint; a 1x1
     adapter stands between, so that the triplets can choose what of the decoder's features identifies a place.
     """
+
+    side_share: float = 1.0
+    """What the side descriptor's squared distances count beside the main one's."""
 
     def __init__(self, trunk: str, pretrained: bool = True, outputs: int = 1):
         """`outputs`: numbers reconstructed for a pixel, one or one a class (`Encoding.channels`)."""
@@ -30,31 +31,43 @@ class BottomUpTransfer(Network):
         self.decoder = Decoder(self.trunk.channels, width, outputs)
         self.adapter = nn.Conv2d(width, SIDE_DIM, 1)
         self.side_pool = GeM()
-        self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM + 1
+        self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM + (self.side_share < 1)
 
     def describe(self, images: Tensor) -> Description:
         return self.describe_maps(self.trunk(images), (images.shape[-2], images.shape[-1]))
 
-    def describe_maps(
-        self, maps: list[Tensor], size: tuple[int, int], for_decoder: list[Tensor] | None = None
-    ) -> Description:
-        """`describe`, from the trunk's maps of pictures of `size` (H, W).
+    def describe_maps(self, maps: list[Tensor], size: tuple[int, int]) -> Description:
+        """`describe`, from the trunk's maps of pictures of `size` (H, W)."""
+        main, side, side_map = self.parts(maps, maps, size)
+        return describe_parts(main, weighed(side, self.side_share), side_map)
 
-        Training may give the decoder maps of the same values whose gradients go elsewhere.
+    def parts(
+        self, maps: list[Tensor], for_decoder: list[Tensor], size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Main and side descriptor `(B, D)`, both of unit length and not weighed, and the side map.
+
+        Training gives the decoder maps of the same values whose gradients go elsewhere.
         """
-        features, side_map = self.decoder(maps if for_decoder is None else for_decoder, size)
-        return describe_parts(self.pool(maps[-1]), weighed(self.side_pool(self.adapter(features))), side_map)
+        features, side_map = self.decoder(for_decoder, size)
+        return self.pool(maps[-1]), self.side_pool(self.adapter(features)), side_map
 
 
-def weighed(side: Tensor) -> Tensor:
-    """Unit side descriptors `(B, SIDE_DIM)` as unit ones of one more component, which is the same for all.
+class AdaptedBottomUpTransfer(BottomUpTransfer):
+    """BU-TF whose side descriptor was matched to that of measured depth.
 
-    It leaves squared distances their SIDE_SHARE, so that neither part of the full descriptor drowns the other.
+    Such descriptors spread over the whole sphere, where those that triplets alone taught keep to a narrow cone: with
+    equal weight they would drown the main ones. The share was chosen on val and on real pairs, see docs/method.md.
     """
-    constant = side.new_full((len(side), 1), (1 - SIDE_SHARE) ** 0.5)
-    return torch.cat([SIDE_SHARE**0.5 * side, constant], dim=1)
+
+    side_share = 0.05
 
 
-def unweighed(side: Tensor) -> Tensor:
-    """The inverse of `weighed`."""
-    return side[:, :SIDE_DIM] / SIDE_SHARE**0.5
+def weighed(side: Tensor, share: float) -> Tensor:
+    """Unit descriptors `(B, D)` as unit ones whose squared distances are `share` of what they were.
+
+    Below 1 they have one more component, which is the same for all.
+    """
+    if share == 1:
+        return side
+    constant = side.new_full((len(side), 1), (1 - share) ** 0.5)
+    return torch.cat([share**0.5 * side, constant], dim=1)

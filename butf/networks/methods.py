@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from butf.errors import BadInput
-from butf.networks.bu_tf import BottomUpTransfer
+from butf.networks.bu_tf import AdaptedBottomUpTransfer, BottomUpTransfer
 from butf.networks.description import Network
 from butf.networks.hallucination import Hallucination
 from butf.networks.image_only import ImageOnly
@@ -17,7 +17,7 @@ NETWORKS: dict[str, type[Network]] = {
     "image-only": ImageOnly,
     "hallucination": Hallucination,
     "bu-tf": BottomUpTransfer,
-    "bu-tf-adapted": BottomUpTransfer,
+    "bu-tf-adapted": AdaptedBottomUpTransfer,
     "bu-tf-reencode": Reencoder,
     "image-only-wide": ImageOnlyWide,
     "rgbd": RGBD,
@@ -54,7 +54,7 @@ def build_network(method: str, trunk: str, pretrained: bool = True, outputs: int
     if method not in NETWORKS:
         raise BadInput(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     kind = NETWORKS[method]
-    network = kind(trunk, pretrained, outputs) if kind is BottomUpTransfer else kind(trunk, pretrained)
+    network = kind(trunk, pretrained, outputs) if issubclass(kind, BottomUpTransfer) else kind(trunk, pretrained)
     # Depthwise convolutions run half as long again on the CPU in any other order of memory.
     return network.to(memory_format=torch.channels_last)
 

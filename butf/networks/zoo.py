@@ -124,12 +124,12 @@ def load(name: str, device: str = "cpu") -> Model:
     card = read_card(path)
     outputs = card.encoding.channels if card.encoding else 1
     network = build_network(card.method, card.trunk, pretrained=False, outputs=outputs)
+    load_weights(path, network)
     if card.descriptor_dim != network.descriptor_dim:
         raise BadInput(
             f"{path} gives descriptors of {card.descriptor_dim} numbers, {card.method} of this version has "
             f"{network.descriptor_dim}; it was trained by another version: train it anew"
         )
-    load_weights(path, network)
     return _ready(dataclasses.replace(card, name=name_of(path)), network, _digest(path), device)
 
 

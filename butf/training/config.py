@@ -49,7 +49,10 @@ class TrainConfig:
     sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
     sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
     sigma_match: float = option(
-        1.5, "weight of bu-tf's side descriptors matching those of the measured side modality; 0 leaves it out"
+        1.5, "weight of bu-tf-adapted's side descriptors matching those of the measured side modality; 0 leaves it out"
+    )
+    side_share: float = option(
+        0.1, "what the side descriptor's squared distances count in bu-tf-adapted's full descriptor while it trains"
     )
     sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
@@ -101,11 +104,12 @@ class TrainConfig:
             "trunk_rate",
             "hard_share",
             "guess_share",
+            "side_share",
             "decoder_reach",
             "extra_reach",
         ):
             check_number(name, getattr(self, name), 0.0, float)
-        for name in ("hard_share", "guess_share"):
+        for name in ("hard_share", "guess_share", "side_share"):
             if getattr(self, name) > 1:
                 raise BadInput(f"{name} is {getattr(self, name)}; expected a share between 0 and 1")
         if self.negative_share <= self.positive_share:

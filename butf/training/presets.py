@@ -23,8 +23,8 @@ PRESETS = (
     ),
     Preset(
         "As shipped",
-        "The settings of the models in assets/models: a quarter of an hour or more on two cores.",
-        {"steps": 400, "kept_stages": 0, "sigma_keep": 0.0},
+        "The settings of the models in assets/models: a quarter to three quarters of an hour on two cores.",
+        {"steps": 400},
     ),
     Preset("Custom", "Every setting is yours.", custom=True),
 )

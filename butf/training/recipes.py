@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from butf.losses import class_loss, imitation_loss, matching_loss, transfer_loss
-from butf.networks.bu_tf import SIDE_DIM, unweighed
+from butf.networks.bu_tf import SIDE_DIM, weighed
 from butf.networks.colours import colour_ramp
-from butf.networks.description import describe_parts
+from butf.networks.description import Description, describe_parts
 from butf.networks.measured import MeasuredDescriber
 from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
@@ -20,16 +20,19 @@ class BottomUpTransferRecipe(Recipe):
     """Two training steps: the image trunk alone, then trunk and decoder together under equation 3.
 
     The transfer loss reaches the trunk: with its gradient cut there, as in the follow-up papers, depth taught the
-    trunk nothing. In the second step a small describer of the *measured* side modality learns places too, from
-    nothing, and the side descriptor learns to agree with it: for pictures of unseen conditions, whose places nobody
-    knows, this is what tells which descriptor they should have. It is not deployed. See docs/method.md.
+    trunk nothing.
+
+    bu-tf-adapted also sees pictures of unseen conditions with their side modality, whose places nobody knows. A small
+    describer of the *measured* side modality then learns places beside it, from nothing, and guesses where they were
+    taken; side descriptors learn to agree with its own. It is not deployed. See docs/method.md.
     """
 
     phases = ("main", "transfer")
 
     def __init__(self, config: TrainConfig, outputs: int = 1):
         super().__init__(config, outputs)
-        self.measured = MeasuredDescriber(SIDE_DIM) if config.sigma_match or self.guesses else None
+        told = config.sees_extra and (config.sigma_match > 0 or self.guesses)
+        self.measured = MeasuredDescriber(SIDE_DIM) if told else None
 
     def trained(self, phase: str) -> list[nn.Module]:
         own = super().trained(phase)
@@ -37,11 +40,10 @@ class BottomUpTransferRecipe(Recipe):
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         count = len(batch.images)
-        description = self.network.describe_maps(maps, batch.images.shape[-2:], self.towards_decoder(maps, count))
-        decoded = description.side_map
+        main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, count), batch.images.shape[-2:])
+        full = torch.cat([main, weighed(side, self.config.side_share if self.config.sees_extra else 1.0)], dim=1)
         transfer = reconstruction_loss(decoded[:count], batch)
-        side = unweighed(description.side)
-        terms = self.add_up(first(description._replace(side=side), len(batch.positives)), transfer, batch)
+        terms = self.add_up(first(Description(full, main, side), len(batch.positives)), transfer, batch)
         if batch.extra is not None:
             terms["extra"] = reconstruction_loss(decoded[count:], batch.extra)
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
