@@ -35,10 +35,13 @@ def ramp() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def palette() -> np.ndarray:
-    """(256, 3) uint8, one colour a class id: hues a golden angle apart at alternating lightness; 255 is `INVALID`."""
+    """(256, 3) uint8, one colour a class id: hues a golden angle apart at alternating lightness; 255 is `INVALID`.
+
+    The lightness shifts after every eighth id, whose hue would be nearly the first one's again.
+    """
     ids = np.arange(256)
     hue = ids * np.pi * (3 - np.sqrt(5))
-    lightness = np.array([0.45, 0.72, 0.58, 0.85])[ids % 4]
+    lightness = np.array([0.45, 0.72, 0.58, 0.85])[(ids + ids // 8) % 4]
     colours = srgb(np.stack([lightness, 0.1 * np.cos(hue), 0.1 * np.sin(hue)], axis=1))
     colours[255] = INVALID
     return colours

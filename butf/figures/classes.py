@@ -10,8 +10,10 @@ import plotly.graph_objects as go
 
 from butf.dataset.colours import palette
 from butf.dataset.modalities import Map
-from butf.figures.depth import HEIGHT, coarse, picture_figure
+from butf.figures.depth import coarse, picture_figure
 
+HEIGHT = 190
+"""As tall as a depth map is without the bar beneath it."""
 WRONG = "#b35a00"
 LEGEND = 6
 IDS = 256

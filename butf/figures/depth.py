@@ -94,10 +94,12 @@ def coarse(values: np.ndarray, valid: np.ndarray, cells_wide: int = CELLS_WIDE) 
     return np.round(picked, 3).astype(np.float32)
 
 
-def picture_figure(cells: np.ndarray, look: dict, height: int = HEIGHT) -> go.Figure:
+def picture_figure(cells: np.ndarray, look: dict, height: int) -> go.Figure:
     """Cells `(H, W)` in their own proportions, without a bar beneath; `look` is what a Plotly heatmap understands."""
     picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
-    return go.Figure({"data": [picture], "layout": _picture_layout(cells.shape, height)})
+    layout = _picture_layout(cells.shape, height) | {"margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
+    layout["yaxis"] |= {"domain": [0.0, 1.0]}
+    return go.Figure({"data": [picture], "layout": layout})
 
 
 def _step(wide: int, cells_wide: int) -> int:
