@@ -1,6 +1,7 @@
 """The experiment of the talk's claim: its plan, its resumption, and the results of a real run on a tiny street."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from butf.cli import main
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.experiment import summary
+from butf.experiment.outcome import Result, deviations
 from butf.experiment.plan import VARIANTS, paper
 from butf.experiment.report import markdown
 from butf.experiment.runner import train_plan
@@ -135,7 +137,7 @@ def results_of(gain: float, p: float, seeds: tuple[int, ...] = (0,)) -> dict:
     """Results of one model and one claim, by hand."""
     recall = {"condition": "night", "queries": 10, "recall": 0.4, "interval95": [0.3, 0.5], "by_seed": [0.4]}
     model = {
-        "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "trained_parameters": 1_080_000, 
+        "name": "bu-tf", "about": "ours", "method": "bu-tf", "parameters": 918_355, "trained_parameters": 1_080_000,
         "size_ratio": 1.31,
         "training_steps": 2, "images_seen": 10, "seconds": 4.0, "seeds": list(seeds), "real": [0.5, 0.4],
         "conditions": [recall | {"seen": False}], "groups": [recall, recall],
@@ -146,7 +148,8 @@ def results_of(gain: float, p: float, seeds: tuple[int, ...] = (0,)) -> dict:
     }  # fmt: skip
     return {
         "dataset": "town", "split": "test", "trained_on": "town", "radius_m": 25.0, "seeds": list(seeds), "queries": 10,
-        "common": {"steps": 4}, "missing": [], "models": [model], "claims": [claim], "real_pairs": "corridor",
+        "common": {"steps": 4}, "missing": [], "deviations": [], "models": [model], "claims": [claim],
+        "real_pairs": "corridor",
     }  # fmt: skip
 
 
@@ -177,3 +180,24 @@ def test_results_are_shown_for_their_own_split_only_and_foreign_files_are_refuse
     path.write_text("{}")
     with pytest.raises(BadInput, match=r"paper\.json holds no results of ours"):
         summary.load("town", "test", path)
+
+
+def test_a_model_trained_with_other_settings_than_the_plan_has_is_named() -> None:
+    plan = paper("town", (0,), 10, quick=False)
+    configs = {trial.variant.name: trial.config for trial in plan.trials()}
+    cards = {
+        "bu-tf-adapted": configs["bu-tf-adapted"].as_dict() | {"extra_pictures": 13, "data": "elsewhere"},
+        "bu-tf": configs["bu-tf"].as_dict() | {"extra_pictures": 13, "sigma_match": 0.0},  # it reads neither
+    }
+    results = [
+        Result(
+            variant, (0,), (replace(zoo.off_the_shelf_card(), config=cards[variant.name]),), np.ones((1, 2)), None, ()
+        )
+        for variant in VARIANTS
+        if variant.name in cards
+    ]
+    found = deviations(plan, results)
+    assert found == ["bu-tf-adapted, seed 0: extra_pictures 13, now 20"]
+    assert "before the plan was changed:** bu-tf-adapted, seed 0" in markdown(
+        results_of(0.1, 0.001) | {"deviations": found}, "x"
+    )

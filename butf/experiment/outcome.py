@@ -27,6 +27,9 @@ from butf.training.validation import describe_samples
 AREA_RADII = 4
 """Side, in radii of the place rule, of the squares whose queries are taken as dependent."""
 
+ELSEWHERE = ("data", "start_from", "device", "validate_every", "checkpoint_every")
+"""Settings that say where a run's files lie and what it reports, not what it learns."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -138,9 +141,24 @@ def report(plan: Plan, folder: Path, frames: Frames, split: str, queries: Querie
         "queries": len(queries.condition),
         "common": plan.common,
         "missing": [trial.folder for trial in missing(plan, folder)],
+        "deviations": deviations(plan, results),
         "models": [_entry(result, queries) for result in results],
         "claims": _claims(queries, {result.variant.name: result for result in results}),
     }
+
+
+def deviations(plan: Plan, results: list[Result]) -> list[str]:
+    """In words, where a model was trained with other settings than the plan has now, of those that its method reads."""
+    planned = {trial.folder: trial.config for trial in plan.trials()}
+    found = []
+    for result in results:
+        for seed, card in zip(result.seeds, result.cards, strict=True):
+            config = planned.get(f"seed-{seed}/{result.variant.name}")
+            wanted = config.as_dict() if config else {}
+            for name in sorted(wanted.keys() & card.config.keys()):
+                if card.config[name] != wanted[name] and config.reads(name) and name not in ELSEWHERE:
+                    found.append(f"{result.variant.name}, seed {seed}: {name} {card.config[name]}, now {wanted[name]}")
+    return found
 
 
 def _entry(result: Result, queries: Queries) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def _preface(results: dict[str, Any], command: str) -> str:
     )
     if results["missing"]:
         text += f"\n\n**Not trained yet ({len(results['missing'])}):** " + ", ".join(results["missing"]) + "."
+    if results["deviations"]:
+        text += "\n\n**Trained before the plan was changed:** " + "; ".join(results["deviations"]) + "."
     return text
 
 

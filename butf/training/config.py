@@ -123,6 +123,12 @@ class TrainConfig:
         """Whether training shows the network pictures of conditions whose place labels it may not use."""
         return self.method == "bu-tf-adapted" or self.extra != "none"
 
+    def reads(self, name: str) -> bool:
+        """Whether the method makes use of a field at all."""
+        if name in ("sigma_match", "side_share"):
+            return self.method == "bu-tf-adapted"
+        return self.sees_extra or name not in ("extra_pictures", "extra_reach", "guess_share")
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values by field name, as `config.json` holds them."""
         return asdict(self)
