@@ -256,5 +256,5 @@ def _claim(queries: Queries, a: Result, b: Result, where: str, wanted: float) ->
         "p": found.p,
         "by_seed": list(found.by_seed),
         "wanted": wanted,
-        "holds": bool(found.gain >= wanted and (found.p < 0.01 or wanted <= 0)),
+        "holds": bool(found.gain >= wanted and (found.p < 0.01 or wanted < 0)),
     }

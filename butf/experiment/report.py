@@ -60,8 +60,8 @@ def _recall_table(models: list[dict[str, Any]]) -> str:
 def _claims_text(claims: list[dict[str, Any]]) -> str:
     return (
         "p is two-sided, from flips of whole squares of the map, each query averaged over its seeds. "
-        "`wanted` is the gain that was asked for in advance: it holds when the gain reaches it and, where it is "
-        "above zero, p < 0.01."
+        "`wanted` is the gain that was asked for in advance: it holds when the gain reaches it and p < 0.01; "
+        "a loss that was allowed needs no p."
     )
 
 
