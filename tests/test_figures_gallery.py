@@ -11,6 +11,7 @@ from PIL import Image
 from butf.dataset.depth_metrics import DepthErrors
 from butf.figures import gallery, tables
 from butf.figures.recall import Gain
+from butf.figures.theme import MODEL_SYMBOLS
 
 
 class Reader(HTMLParser):
@@ -112,3 +113,10 @@ def test_legend_and_differences():
     page = tables.differences_html({"bu-tf against image-only": gains})
     assert "<b>+7.0 points (p = 0.003)</b>" in page
     assert "snow: +1.0 points (p = 0.60, within the noise)" in page
+
+
+def test_every_method_is_marked_in_words_as_its_curves_are():
+    marks = {name: gallery.MARKS[symbol] for name, symbol in MODEL_SYMBOLS.items()}
+    assert len(set(marks.values())) == len(marks)
+    assert all(marks[name] in gallery.model_html(name) for name in marks)
+    assert "▲" in gallery.model_html("another")

@@ -87,7 +87,7 @@ VARIANTS = (
     Variant("image-only-wide", "control: bu-tf's size and length, no depth", "image-only-wide", core=True),
     Variant("hallucination", "a second trunk imitates a depth network", "hallucination", core=True),
     Variant(
-        "bu-tf-adapted", "bu-tf that learns from depth of unseen conditions, their places guessed from that depth",
+        "bu-tf-adapted", "bu-tf that also learns from depth of unseen conditions: matches it, guesses places from it",
         "bu-tf-adapted", core=True,
     ),
     Variant(

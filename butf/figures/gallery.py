@@ -12,7 +12,17 @@ from butf.dataset.class_metrics import ClassErrors
 from butf.dataset.depth_metrics import DepthErrors
 from butf.figures.theme import model_colour, model_symbol
 
-MARKS = {"x": "✖", "circle": "●", "square": "■", "diamond": "◆"}
+MARKS = {
+    "x": "✖",
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "star": "★",
+    "hexagon": "⬢",
+    "cross": "✚",
+    "triangle-down": "▼",
+    "triangle-up": "▲",
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def _class_items(errors: ClassErrors) -> tuple[tuple[str, str, str], ...]:
 
 def model_html(name: str) -> str:
     """A model's name after its mark in its colour."""
-    mark = MARKS.get(model_symbol(name), "▲")
+    mark = MARKS[model_symbol(name)]
     return f'<i style="color: {model_colour(name)}" aria-hidden="true">{mark}</i> {escape(name)}'
 
 
