@@ -49,7 +49,7 @@ def offer(run: Run) -> None:
         if state.state == "finished":
             st.html(link_to_explore(state), width="content")
             if state.method in ADAPTABLE and runs.training_allowed():
-                with st.popover("Adapt", icon=":material/routine:"):
+                with st.popover("Adapt", icon=":material/routine:"), shared.told_plainly():
                     ask_for_adaptation(run)
         if not state.active:
             with st.popover("Delete", icon=":material/delete:"):

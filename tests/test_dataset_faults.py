@@ -34,19 +34,19 @@ def set_cell(root: Path, row: int, column: str, value: str) -> None:
 
 
 def test_missing_folder_and_empty_folder(tmp_path: Path) -> None:
-    fault(tmp_path / "none", str(tmp_path / "none"), "no dataset.json", "give a folder")
-    fault(tmp_path, str(tmp_path), "no dataset.json")
+    assert fault(tmp_path / "none", str(tmp_path / "none"), "no dataset.json", "give a folder")
+    assert fault(tmp_path, str(tmp_path), "no dataset.json")
 
 
 def test_missing_table(tiny_dataset: Path) -> None:
     (tiny_dataset / "frames.csv").unlink()
-    fault(tiny_dataset, "frames.csv does not exist")
+    assert fault(tiny_dataset, "frames.csv does not exist")
 
 
 @pytest.mark.parametrize("column", ["frame", "split"])
 def test_missing_column(tiny_dataset: Path, column: str) -> None:
     rewrite(tiny_dataset, **{column: None})
-    fault(tiny_dataset, "frames.csv", f"column {column} is missing", "found", "easting_m")
+    assert fault(tiny_dataset, "frames.csv", f"column {column} is missing", "found", "easting_m")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_missing_column(tiny_dataset: Path, column: str) -> None:
 )
 def test_missing_half_of_what_belongs_together(tiny_dataset: Path, gone: list[str], words: list[str]) -> None:
     rewrite(tiny_dataset, **dict.fromkeys(gone))
-    fault(tiny_dataset, "frames.csv", *words)
+    assert fault(tiny_dataset, "frames.csv", *words)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_missing_half_of_what_belongs_together(tiny_dataset: Path, gone: list[st
 )
 def test_broken_table(tiny_dataset: Path, content: str, words: list[str]) -> None:
     (tiny_dataset / "frames.csv").write_text(content)
-    fault(tiny_dataset, "frames.csv", *words)
+    assert fault(tiny_dataset, "frames.csv", *words)
 
 
 def test_table_that_is_no_text(tiny_dataset: Path) -> None:
     (tiny_dataset / "frames.csv").write_bytes(b"frame,split\n\xff\xfe\n")
-    fault(tiny_dataset, "frames.csv is not UTF-8 text")
+    assert fault(tiny_dataset, "frames.csv is not UTF-8 text")
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_table_that_is_no_text(tiny_dataset: Path) -> None:
 )
 def test_bad_cell(tiny_dataset: Path, column: str, value: str, fix: str) -> None:
     set_cell(tiny_dataset, 5, column, value)
-    fault(tiny_dataset, "frames.csv", f"row 5, column {column}: {value!r}", fix)
+    assert fault(tiny_dataset, "frames.csv", f"row 5, column {column}: {value!r}", fix)
 
 
 def test_decimal_comma(tiny_dataset: Path) -> None:
     set_cell(tiny_dataset, 5, "altitude_m", "12,5")
-    fault(tiny_dataset, "frames.csv: row 5 has 15 cells; expected 14")
+    assert fault(tiny_dataset, "frames.csv: row 5 has 15 cells; expected 14")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_decimal_comma(tiny_dataset: Path) -> None:
 )
 def test_frame_name_that_is_none_or_leaves_the_folder(tiny_dataset: Path, name: str) -> None:
     set_cell(tiny_dataset, 3, "frame", name)
-    fault(tiny_dataset, "frames.csv", f"row 3, column frame: {name!r}", "is not <traversal>/<name>")
+    assert fault(tiny_dataset, "frames.csv", f"row 3, column frame: {name!r}", "is not <traversal>/<name>")
 
 
 def test_frame_named_twice(tiny_dataset: Path) -> None:
@@ -143,32 +143,32 @@ def test_frame_named_twice(tiny_dataset: Path) -> None:
 def test_frame_of_unlisted_traversal(tiny_dataset: Path) -> None:
     set_cell(tiny_dataset, 4, "frame", "fog/000000")
     set_cell(tiny_dataset, 4, "traversal", "fog")
-    fault(tiny_dataset, "row 4, column frame: 'fog/000000'", "expected reference, overcast, night")
+    assert fault(tiny_dataset, "row 4, column frame: 'fog/000000'", "expected reference, overcast, night")
 
 
 def test_quaternion_that_is_not_unit(tiny_dataset: Path) -> None:
     set_cell(tiny_dataset, 7, "qw", "0.6")
-    fault(tiny_dataset, "row 7, column qw..qz", "norm 1.054", "scale it to norm 1")
+    assert fault(tiny_dataset, "row 7, column qw..qz", "norm 1.054", "scale it to norm 1")
     rewrite(tiny_dataset, qw=[0] * 36, qx=[0] * 36, qy=[0] * 36, qz=[0] * 36)
-    fault(tiny_dataset, "row 2, column qw..qz", "norm 0", "and 33 more")
+    assert fault(tiny_dataset, "row 2, column qw..qz", "norm 0", "and 33 more")
 
 
 def test_latitude_that_disagrees_with_easting(tiny_dataset: Path) -> None:
     lat = Frames.load(tiny_dataset).lat[0]
     set_cell(tiny_dataset, 2, "lat", str(lat + 0.001))
-    fault(tiny_dataset, "row 2, column lat, lon: '111.2' m away from easting_m, northing_m in UTM zone 31")
+    assert fault(tiny_dataset, "row 2, column lat, lon: '111.2' m away from easting_m, northing_m in UTM zone 31")
     edit_json(tiny_dataset / "dataset.json", origin=None)
     assert len(Frames.load(tiny_dataset)) == 36
 
 
 def test_local_metres_where_utm_is_declared(tiny_dataset: Path) -> None:
     rewrite(tiny_dataset, lat=None, lon=None, easting_m=range(36))
-    fault(tiny_dataset, "row 2, column easting_m: '0.0' is no UTM easting")
+    assert fault(tiny_dataset, "row 2, column easting_m: '0.0' is no UTM easting")
 
 
 def test_frames_far_outside_the_zone(tiny_dataset: Path) -> None:
     rewrite(tiny_dataset, easting_m=None, northing_m=None, lon=[-100] * 36)
-    fault(tiny_dataset, "column lon: '-100.0' is far outside UTM zone 31")
+    assert fault(tiny_dataset, "column lon: '-100.0' is far outside UTM zone 31")
 
 
 def test_first_faults_are_shown_in_order_and_the_rest_counted(tiny_dataset: Path) -> None:
@@ -181,12 +181,12 @@ def test_first_faults_are_shown_in_order_and_the_rest_counted(tiny_dataset: Path
 
 def test_missing_picture(tiny_dataset: Path) -> None:
     (tiny_dataset / "night" / "rgb" / "000002.jpg").unlink()
-    fault(tiny_dataset, "row 28, column frame: 'night/000002' has no picture", "rgb/")
+    assert fault(tiny_dataset, "row 28, column frame: 'night/000002' has no picture", "rgb/")
 
 
 def test_all_pictures_missing(tiny_dataset: Path) -> None:
     (tiny_dataset / "night" / "rgb").rename(tiny_dataset / "night" / "images")
-    fault(tiny_dataset, "row 26", "has no picture", "and 9 more")
+    assert fault(tiny_dataset, "row 26", "has no picture", "and 9 more")
 
 
 def test_picture_gone_after_loading(tiny_frames: Frames) -> None:
@@ -236,9 +236,9 @@ def test_class_that_dataset_json_does_not_name(tiny_frames: Frames) -> None:
 
 def test_broken_dataset_json(tiny_dataset: Path) -> None:
     (tiny_dataset / "dataset.json").write_text('{"name": "x",')
-    fault(tiny_dataset, "dataset.json is not valid JSON at line 1")
+    assert fault(tiny_dataset, "dataset.json is not valid JSON at line 1")
     (tiny_dataset / "dataset.json").write_text("[]")
-    fault(tiny_dataset, "dataset.json", "is not an object")
+    assert fault(tiny_dataset, "dataset.json", "is not an object")
 
 
 @pytest.mark.parametrize(
@@ -284,17 +284,17 @@ def test_broken_dataset_json(tiny_dataset: Path) -> None:
 )
 def test_wrong_value_in_dataset_json(tiny_dataset: Path, changes: dict, words: list[str]) -> None:
     edit_json(tiny_dataset / "dataset.json", **changes)
-    fault(tiny_dataset, "dataset.json", *words)
+    assert fault(tiny_dataset, "dataset.json", *words)
 
 
 def test_nan_in_dataset_json_is_no_number(tiny_dataset: Path) -> None:
     value = json.loads((tiny_dataset / "dataset.json").read_text())
     value["place"]["radius_m"] = float("nan")
     (tiny_dataset / "dataset.json").write_text(json.dumps(value))
-    fault(tiny_dataset, "radius_m must be a number")
+    assert fault(tiny_dataset, "radius_m must be a number")
 
 
 def test_place_angle_without_orientations(tiny_dataset: Path) -> None:
     edit_json(tiny_dataset / "dataset.json", place={"radius_m": 1, "angle_deg": 20})
     rewrite(tiny_dataset, qw=None, qx=None, qy=None, qz=None)
-    fault(tiny_dataset, "dataset.json", "angle_deg", "qw, qx, qy, qz")
+    assert fault(tiny_dataset, "dataset.json", "angle_deg", "qw, qx, qy, qz")

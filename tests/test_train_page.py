@@ -266,3 +266,14 @@ def test_a_finished_run_is_adapted_by_a_button(tiny_dataset):
 def test_what_cannot_be_adapted_says_why(tiny_dataset):
     with pytest.raises(BadInput, match="run a cannot be adapted; choose a finished run of bu-tf"):
         runs.adaptation(made("a", "stopped"), decoder_alone=False)
+
+
+def test_a_finished_run_whose_data_are_gone_can_still_be_deleted(tiny_dataset):
+    run = Run.create("a", {"method": "bu-tf", "data": str(tiny_dataset.parent / "gone")}, ["train"])
+    run.weights_path.write_bytes(b"")
+    run.card_path.write_text("{}")
+    run.write_status(state="finished", steps=1, step=1, phase="main")
+    app = opened(run="a")
+    assert "gone is not a data set" in told(app)
+    button(app, "Delete it").click().run()
+    assert not runs.list_runs()
