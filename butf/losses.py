@@ -101,6 +101,17 @@ def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
     return square if squared else square.clamp(min=1e-12).sqrt()
 
 
+def all_triplets_loss(
+    descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float, squared: bool = False
+) -> Tensor:
+    """Equation 1 over all triplets that the masks `(B, B)` allow among descriptors `(B, D)`; zero when there is none."""
+    squares = (descriptors[:, None] - descriptors[None]).square().sum(dim=2)
+    distances = squares if squared else squares.clamp(min=1e-12).sqrt()
+    allowed = positives[:, :, None] & negatives[:, None, :]
+    excess = F.relu(distances[:, :, None] - distances[:, None, :] + margin) * allowed
+    return excess.sum() / allowed.sum().clamp(min=1)
+
+
 def hardest_triplets(
     anchors: Tensor, others: Tensor, positives: Tensor, negatives: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -67,6 +67,20 @@ def test_imitation_moves_only_the_hallucinating_network() -> None:
     assert true.grad is None and hallucinated.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("squared", [True, False])
+def test_all_triplets_agree_with_a_plain_loop(squared: bool) -> None:
+    rows = unit(7, 4)
+    chance = torch.rand(7, 7, generator=torch.Generator().manual_seed(1))
+    positives, negatives = chance < 0.3, chance > 0.7
+    power = 2 if squared else 1
+    found = [
+        max(math.dist(rows[i], rows[j]) ** power - math.dist(rows[i], rows[k]) ** power + 0.2, 0.0)
+        for i in range(7) for j in range(7) for k in range(7) if positives[i, j] and negatives[i, k]
+    ]  # fmt: skip
+    loss = losses.all_triplets_loss(rows, positives, negatives, 0.2, squared)
+    assert len(found) > 20 and loss.item() == pytest.approx(sum(found) / len(found), rel=1e-5)
+
+
 def test_hardest_triplets_agree_with_a_search_over_all_pairs() -> None:
     descriptors = unit(12, 6, seed=3)
     place = [0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4]  # the 3 stands alone and has no positive

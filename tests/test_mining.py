@@ -11,6 +11,7 @@ from butf.errors import BadInput
 from butf.training.config import TrainConfig
 from butf.training.guesses import UNKNOWN, agreement, guess_places
 from butf.training.mining import LOOK_ALIKES, Geometry, PlaceBatches, geometry_of, optical_axes
+from butf.training.tuples import KEPT_NEGATIVES, KEPT_POSITIVES, LENGTH, NEGATIVES, POSITIVES, TupleBatches, hardest
 
 
 def geometry(seed: int = 0, count: int = 40) -> Geometry:
@@ -97,6 +98,10 @@ def test_hard_batches_pair_a_place_with_its_look_alike(tiny_frames: Frames) -> N
         {"positive_share": 3.0},
         {"places": True},
         {"colour": 3},
+        {"mining": "mines"},
+        {"mining": "tuples", "method": "bu-tf-adapted"},
+        {"soften": 0.1, "mining": "tuples"},
+        {"soften": -1.0},
     ],
 )
 def test_wrong_configurations_name_the_field(values: dict[str, object]) -> None:
@@ -145,3 +150,36 @@ def test_agreement_counts_the_near_neighbours_in_the_drive() -> None:
         sum(abs(along[i] - along[j]) < 50 for j in range(max(i - 3, 0), min(i + 4, 8)) if j != i) for i in range(8)
     ]
     assert agreement(position, 50).tolist() == expected
+
+
+def test_tuples_hold_an_anchor_and_its_own_positives_and_negatives() -> None:
+    found, every = geometry(), np.arange(40)
+    tuples = TupleBatches(found, every, pictures=39)
+    asked: list[int] = []
+
+    def describe(frames: np.ndarray) -> np.ndarray:
+        asked.append(len(frames))
+        return np.random.default_rng(1).normal(size=(len(frames), 3))
+
+    batch = tuples.draw(np.random.default_rng(0), describe)
+    assert tuples.tuples == 5 and len(batch) == 5 * LENGTH and asked == [5 * (1 + POSITIVES + NEGATIVES)]
+    positives, negatives = tuples.pairs()
+    for i in range(len(batch)):
+        for j in range(len(batch)):
+            own = i // LENGTH == j // LENGTH and i % LENGTH == 0
+            near = 1 <= j % LENGTH <= KEPT_POSITIVES
+            assert positives[i, j] == (own and near) and negatives[i, j] == (own and j % LENGTH > KEPT_POSITIVES)
+            if positives[i, j]:
+                assert found.positives(batch[[i]], batch[[j]])[0, 0]
+            if negatives[i, j]:
+                assert found.negatives(batch[[i]], batch[[j]])[0, 0]
+
+
+def test_of_a_tuples_candidates_the_hardest_are_kept() -> None:
+    candidates = np.arange(100, 100 + 1 + POSITIVES + NEGATIVES)
+    along = np.zeros((len(candidates), 1))
+    along[1 : 1 + POSITIVES, 0] = [3, 1, 4, 2]
+    along[1 + POSITIVES :, 0] = np.arange(NEGATIVES, 0, -1)
+    kept = hardest(candidates, along)
+    assert kept[: 1 + KEPT_POSITIVES].tolist() == [100, 103, 101]
+    assert kept[1 + KEPT_POSITIVES :].tolist() == candidates[::-1][:KEPT_NEGATIVES].tolist()

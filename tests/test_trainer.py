@@ -76,6 +76,8 @@ def stop_after(steps: int, run: Run) -> None:
     [
         ("image-only", 1, {}),
         ("bu-tf", 2, {}),
+        ("bu-tf", 2, {"mining": "tuples"}),
+        ("image-only", 1, {"soften": 0.14}),
         ("hallucination", 3, {}),
         ("bu-tf-adapted", 2, {"extra_pictures": 3}),
         ("bu-tf-adapted", 2, {"extra_pictures": 3, "sigma_match": 1.0, "guess_share": 0.0}),
@@ -238,6 +240,19 @@ def test_hallucination_starts_from_the_depth_network_and_leaves_it_alone() -> No
     )
     trained = {id(parameter) for module in recipe.trained("joint") for parameter in module.parameters()}
     assert not trained & {id(parameter) for parameter in recipe.depth_trunk.parameters()}
+
+
+def test_both_trunks_that_see_pictures_are_held_near_imagenet() -> None:
+    """The price of moving is told apart by trunk, and both weigh in the loss."""
+    recipe = build_recipe(TrainConfig(method="hallucination", sigma_keep=0.5)).eval()
+    still = recipe.losses("joint", small_batch())
+    with torch.no_grad():
+        next(recipe.network.side_trunk.stages[-1].parameters()).add_(0.5)
+    moved = recipe.losses("joint", small_batch())
+    assert still["keep_side"].item() == pytest.approx(0, abs=1e-6) and moved["keep_side"].item() > 0.01
+    assert moved["keep"].item() == pytest.approx(0, abs=1e-6)
+    held = sum(moved[name].item() for name in ("main", "side", "full")) + 3.0 * moved["transfer"].item()
+    assert moved["loss"].item() == pytest.approx(held + 0.5 * moved["keep_side"].item(), rel=1e-5)
 
 
 def small_batch(extra: int = 0) -> Batch:

@@ -55,10 +55,12 @@ def _run(trial: Trial, config: TrainConfig, folder: Path) -> Run:
     if not (path / "config.json").is_file():
         return Run.claim(path, values, train_command(values, path))
     run = Run.open(path)
-    changed = sorted(name for name, value in values.items() if run.config.get(name) != value)
+    # What a run does not name has come up since it was begun; its default is how it was before.
+    begun = TrainConfig.from_dict(run.config).as_dict()
+    changed = sorted(name for name, value in values.items() if config.reads(name) and begun[name] != value)
     if changed:
         raise BadInput(
-            f"{path} was begun with {changed[0]} {run.config.get(changed[0])!r}, the experiment now has "
+            f"{path} was begun with {changed[0]} {begun[changed[0]]!r}, the experiment now has "
             f"{values[changed[0]]!r}; choose another folder with --runs"
         )
     return run

@@ -9,6 +9,8 @@ from butf.networks.trunk import TRUNKS
 
 TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
 
+MINING = ("places", "tuples")
+
 EXTRA = ("none", "statistics", "consistency", "guesses")
 
 
@@ -43,6 +45,14 @@ class TrainConfig:
     positive_share: float = option(0.4, "a positive is nearer than this share of the data set's place radius")
     positive_deg: float = option(30.0, "and its heading differs by less than this")
     negative_share: float = option(2.0, "a negative is farther than this multiple of the place radius")
+    soften: float = option(
+        0.0, "temperature at which all negatives of a batch count in the triplet loss, near ones more; 0: the nearest "
+        "alone. A trunk that begins from random weights learns nothing without it"
+    )
+    mining: str = option(
+        "places", "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
+        "each with the hardest of a few random positives and negatives, as in the papers)"
+    )
     hard_share: float = option(0.5, "share of a batch's places chosen because they look like another place in it")
     refresh_every: int = option(100, "optimiser steps between two searches for places that look alike")
     sigma_side: float = option(1.0, "weight of the side descriptor's triplet loss (slide equation 3)")
@@ -54,7 +64,7 @@ class TrainConfig:
     side_share: float = option(
         0.1, "what the side descriptor's squared distances count in bu-tf-adapted's full descriptor while it trains"
     )
-    sigma_keep: float = option(0.3, "weight of keeping the image trunk's last map near that of ImageNet's weights")
+    sigma_keep: float = option(0.3, "weight of keeping the last map of a trunk that sees pictures near that of ImageNet's weights")
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
     decoder_reach: float = option(1.0, "share of the gradient that passes from bu-tf's decoder into the trunk")
     extra: str = option(
@@ -76,9 +86,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
+        check_choice("mining", self.mining, MINING)
         check_choice("extra", self.extra, EXTRA)
         if self.extra != "none" and self.method != "image-only-wide":
             raise BadInput(f"extra is {self.extra!r} for {self.method}; only image-only-wide has that choice")
+        if self.mining == "tuples" and self.sees_extra:
+            raise BadInput(f"mining is 'tuples' for {self.method} with pictures of unseen conditions; choose 'places'")
+        if self.mining == "tuples" and self.soften:
+            raise BadInput(f"soften is {self.soften} with mining 'tuples', whose few negatives all count; expected 0")
         if (self.method, self.modality) == ("bu-tf-reencode", "semantics"):
             raise BadInput("bu-tf-reencode sees its decoded map as a picture, and classes are none; use bu-tf")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
@@ -100,6 +115,7 @@ class TrainConfig:
         sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_match", "sigma_keep")
         for name in (
             *sigmas,
+            "soften",
             "weight_decay",
             "trunk_rate",
             "hard_share",

@@ -15,6 +15,7 @@ from butf.training.batch import Batch, Extra, stack
 from butf.training.config import TrainConfig
 from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import PlaceBatches
+from butf.training.tuples import TupleBatches
 from butf.training.validation import Describer, describe_by, describe_samples, evenly
 
 SIDELESS = ("image-only", "image-only-wide")
@@ -42,6 +43,8 @@ class Feed:
         self.extra = self._samples(self._extra_rows(), read) if config.sees_extra else None
         self.row_of = {int(frame): row for row, frame in enumerate(rows)}
         self.places = PlaceBatches(frames, rows, config)
+        pictures = config.places * config.views
+        self.tuples = TupleBatches(self.places.geometry, rows, pictures) if config.mining == "tuples" else None
         self.guessed: Tensor | None = None
         """(E,) the labelled frame at whose place an extra picture seems to be taken, or UNKNOWN (see checkpoints)."""
 
@@ -65,8 +68,7 @@ class Feed:
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
         """Seek anew the places that look alike to the present network: the hard negatives of the next batches."""
         frames = self.places.searched(rng)
-        rows = np.array([self.row_of[int(frame)] for frame in frames])
-        self.places.find_look_alikes(frames, describe_samples(network, self.samples, rows, part))
+        self.places.find_look_alikes(frames, describe_samples(network, self.samples, self._rows(frames), part))
 
     def guess_places(self, guide: Describer, device: torch.device) -> float:
         """Guess anew where the extra pictures were taken, by descriptors of `guide`; the surest guesses are used.
@@ -87,6 +89,20 @@ class Feed:
         self.guessed = torch.from_numpy(np.where(told, frames[guessed], UNKNOWN))
         metres = np.linalg.norm(position[self.extra.indices[told]] - position[frames[guessed[told]]], axis=1)
         return float((metres <= self.frames.place.radius_m).mean())
+
+    def tuple_batch(self, rng: np.random.Generator, device: torch.device, network: Network, part: str) -> Batch:
+        """The next batch of tuples, their hardest members found by one part of the network's descriptions."""
+
+        def describe(frames: np.ndarray) -> np.ndarray:
+            return describe_samples(network, self.samples, self._rows(frames), part)
+
+        rows = self._rows(self.tuples.draw(rng, describe))
+        images, side, valid = augment(*stack([self.samples[row] for row in rows], device))
+        positives, negatives = self.tuples.pairs()
+        return Batch(images, side, valid, positives.to(device), negatives.to(device))
+
+    def _rows(self, frames: np.ndarray) -> np.ndarray:
+        return np.array([self.row_of[int(frame)] for frame in frames])
 
     def _draw_extra(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows of `extra`, evenly by condition: those guessed to show the batch's places, where places are guessed."""

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from butf.losses import batch_hard_loss, bottom_up_loss, direction_loss, diversification_loss
+from butf.losses import (
+    all_triplets_loss,
+    batch_hard_loss,
+    bottom_up_loss,
+    direction_loss,
+    diversification_loss,
+    matching_loss,
+)
 from butf.networks.description import Description
 from butf.networks.methods import build_network
 from butf.networks.trunk import Trunk, build_trunk
@@ -53,7 +60,7 @@ class Recipe(nn.Module):
         else:
             terms = self.later_losses(phase, batch, early, maps)
         if self.imagenet is not None and phase != "depth":
-            terms["keep"] = self.drift(early, maps)
+            terms["keep"] = self.drift(early, maps[-1])
             terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep"]
         return terms
 
@@ -70,14 +77,14 @@ class Recipe(nn.Module):
         """The descriptors `(B, D)` by which they are guessed."""
         raise RuntimeError(f"{self.config.method} guesses no places")
 
-    def drift(self, early: list[Tensor], maps: list[Tensor]) -> Tensor:
-        """How far the image trunk's last map went from that of ImageNet's weights on the same pictures."""
+    def drift(self, early: list[Tensor], features: Tensor) -> Tensor:
+        """How far a trunk's last map went from that of ImageNet's weights on the same pictures."""
         with torch.no_grad():
             start = self.imagenet.late([level.detach() for level in early])
-        return direction_loss(maps[-1], start[-1])
+        return direction_loss(features, start[-1])
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
-        """Equation 1 over the hardest triplets of the batch's pictures.
+        """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` and `soften` have it.
 
         Extra pictures whose places were guessed are anchors too, behind the others in `descriptors` `(B + E, D)`. What
         they should be like and unlike is taken as it is: they come to the labelled pictures, not these to them.
@@ -85,7 +92,13 @@ class Recipe(nn.Module):
         count, config = len(batch.images), self.config
         hardest = partial(batch_hard_loss, margin=config.margin, squared=config.squared_distance)
         labelled, guessed = descriptors[:count], descriptors[count:]
-        loss = hardest(labelled, batch.positives[:count, :count], batch.negatives[:count, :count])
+        known = batch.positives[:count, :count], batch.negatives[:count, :count]
+        if config.mining == "tuples":
+            return all_triplets_loss(labelled, *known, config.margin, config.squared_distance)
+        if config.soften:
+            loss = matching_loss(labelled, labelled, *known, config.soften)
+        else:
+            loss = hardest(labelled, *known)
         if not len(guessed):
             return loss
         pairs = (part[count:, :count] for part in (batch.positives, batch.negatives))

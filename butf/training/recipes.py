@@ -157,7 +157,11 @@ class HallucinationRecipe(Recipe):
         # Both trunks kept the same first stages.
         hallucinated = self.network.side_trunk.late(early)[-1]
         description = describe_parts(self.network.pool(maps[-1]), self.network.side_pool(hallucinated))
-        return self.add_up(description, imitation_loss(hallucinated, depth), batch)
+        terms = self.add_up(description, imitation_loss(hallucinated, depth), batch)
+        if self.imagenet is not None:
+            terms["keep_side"] = self.drift(early, hallucinated)
+            terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep_side"]
+        return terms
 
     def depth_features(self, batch: Batch) -> Tensor:
         """The depth network's features of the true side modality, which it is fed as a picture of three channels."""

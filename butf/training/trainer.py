@@ -177,7 +177,7 @@ class Trainer:
         while self.progress.step < self.config.steps:
             if self.progress.step % self.config.refresh_every == 0:
                 self._refresh()
-            batch = self.feed.batch(self.rng, self.device, with_extra=self.progress.phase > 0)
+            batch = self._draw()
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms = self._descend(batch)
             self.progress.step += 1
@@ -204,6 +204,16 @@ class Trainer:
                 raise StopRequested(stop.signal)
         self._validate()
 
+    def _draw(self) -> Batch:
+        if self.feed.tuples is not None:
+            return self.feed.tuple_batch(self.rng, self.device, self.recipe.network, self._mined_part)
+        return self.feed.batch(self.rng, self.device, with_extra=self.progress.phase > 0)
+
+    @property
+    def _mined_part(self) -> str:
+        """The part of a description by which hard pictures are sought."""
+        return "main" if self.phase in ("main", "depth") else "descriptor"
+
     def _descend(self, batch: Batch) -> dict[str, float]:
         self.trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -219,8 +229,8 @@ class Trainer:
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _refresh(self) -> None:
-        part = "main" if self.phase in ("main", "depth") else "descriptor"
-        self.feed.seek_look_alikes(self.recipe.network, part, self.rng)
+        if self.feed.tuples is None:
+            self.feed.seek_look_alikes(self.recipe.network, self._mined_part, self.rng)
         if self.recipe.guesses and self.progress.phase > 0 and self.progress.step > 0:
             self.recipe.eval()
             right = self.feed.guess_places(self.recipe.guide, self.device)
