@@ -104,7 +104,7 @@ def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
 def all_triplets_loss(
     descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float, squared: bool = False
 ) -> Tensor:
-    """Equation 1 over all triplets that the masks `(B, B)` allow among descriptors `(B, D)`; zero when there is none."""
+    """Equation 1 over all triplets the masks `(B, B)` allow among descriptors `(B, D)`; zero where there is none."""
     squares = (descriptors[:, None] - descriptors[None]).square().sum(dim=2)
     distances = squares if squared else squares.clamp(min=1e-12).sqrt()
     allowed = positives[:, :, None] & negatives[:, None, :]

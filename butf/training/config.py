@@ -46,12 +46,14 @@ class TrainConfig:
     positive_deg: float = option(30.0, "and its heading differs by less than this")
     negative_share: float = option(2.0, "a negative is farther than this multiple of the place radius")
     soften: float = option(
-        0.0, "temperature at which all negatives of a batch count in the triplet loss, near ones more; 0: the nearest "
-        "alone. A trunk that begins from random weights learns nothing without it"
+        0.0,
+        "temperature at which all negatives of a batch count in the triplet loss, near ones more; 0: the nearest "
+        "alone. A trunk that begins from random weights learns nothing without it",
     )
     mining: str = option(
-        "places", "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
-        "each with the hardest of a few random positives and negatives, as in the papers)"
+        "places",
+        "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
+        "each with the hardest of a few random positives and negatives, as in the papers)",
     )
     hard_share: float = option(0.5, "share of a batch's places chosen because they look like another place in it")
     refresh_every: int = option(100, "optimiser steps between two searches for places that look alike")
@@ -64,7 +66,9 @@ class TrainConfig:
     side_share: float = option(
         0.1, "what the side descriptor's squared distances count in bu-tf-adapted's full descriptor while it trains"
     )
-    sigma_keep: float = option(0.3, "weight of keeping the last map of a trunk that sees pictures near that of ImageNet's weights")
+    sigma_keep: float = option(
+        0.3, "weight of keeping the last map of a trunk that sees pictures near that of ImageNet's weights"
+    )
     lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
     decoder_reach: float = option(1.0, "share of the gradient that passes from bu-tf's decoder into the trunk")
     extra: str = option(

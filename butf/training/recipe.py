@@ -95,10 +95,7 @@ class Recipe(nn.Module):
         known = batch.positives[:count, :count], batch.negatives[:count, :count]
         if config.mining == "tuples":
             return all_triplets_loss(labelled, *known, config.margin, config.squared_distance)
-        if config.soften:
-            loss = matching_loss(labelled, labelled, *known, config.soften)
-        else:
-            loss = hardest(labelled, *known)
+        loss = matching_loss(labelled, labelled, *known, config.soften) if config.soften else hardest(labelled, *known)
         if not len(guessed):
             return loss
         pairs = (part[count:, :count] for part in (batch.positives, batch.negatives))

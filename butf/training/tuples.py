@@ -47,7 +47,7 @@ class TupleBatches:
         return np.concatenate([anchor, positives, negatives])
 
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """Who is a positive and who a negative of whom in a batch of B: two `(B, B)` bool tensors, anchors' rows only."""
+        """Who is a positive and who a negative of whom in a batch: two `(B, B)` bool tensors, anchors' rows only."""
         place = np.arange(self.tuples * LENGTH)
         own = place[:, None] // LENGTH == place[None] // LENGTH
         anchors, rank = (place % LENGTH == 0)[:, None], (place % LENGTH)[None]
