@@ -6,7 +6,7 @@ import streamlit as st
 
 from butf import comparison
 from butf.experiment import summary
-from butf.figures import recall, tables
+from butf.figures import recall, sweep, tables
 from butf.figures.gallery import heading_html, model_html
 from pages import loading, shared
 
@@ -23,6 +23,11 @@ READING = (
 PAIRED = (
     "Paired on the same queries. The p flips whole blocks of a street together, since neighbouring queries are no "
     "independent witnesses; a p of 0.05 or more counts as within the noise."
+)
+
+SWEEP = (
+    "Equation 4 asks that the full descriptor's triplet loss lie below the main one's by the margin. Shorter trainings "
+    "than those above, one seed; bars are 95 % intervals."
 )
 
 
@@ -115,6 +120,20 @@ def draw_experiment(evaluation: dict[str, Any]) -> None:
     st.subheader("Over training seeds, with controls", anchor=False)
     st.html(tables.table_html(summary.head(results), summary.body(results), summary.caption(results)))
     st.markdown("\n".join(f"- {verdict}" for verdict in summary.verdicts(results)))
+    draw_sweep(results)
+
+
+def draw_sweep(results: dict[str, Any]) -> None:
+    points = {group: summary.sweep(results, group) for group in ("seen", "unseen")}
+    if not points["seen"]:
+        return
+    st.subheader("The diversification loss", anchor=False)
+    for (group, own), column in zip(points.items(), st.columns(2, gap="medium"), strict=True):
+        with column.container(gap="xxsmall"):
+            st.html(heading_html(f"{group} conditions", "recall@1 of bu-tf"))
+            alt = f"recall@1 of bu-tf over lambda_div and sigma_transfer, {group} conditions"
+            st.plotly_chart(sweep.sweep_figure(own), key=f"sweep {group}", alt=alt)
+    st.caption(SWEEP)
 
 
 shared.enter_app()

@@ -13,10 +13,12 @@ from butf.cli import main
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.experiment import summary
-from butf.experiment.outcome import Result, deviations
+from butf.experiment.findings import deviations, sweep_points
+from butf.experiment.outcome import Queries, Result
 from butf.experiment.plan import VARIANTS, paper
 from butf.experiment.report import markdown
 from butf.experiment.runner import train_plan
+from butf.figures.sweep import sweep_figure
 from butf.networks import zoo
 from butf.training.adaptation import adapt_statistics, mixed_rows
 
@@ -41,6 +43,9 @@ def test_every_trial_comes_after_the_one_it_starts_from() -> None:
     assert core >= {"image-only", "image-only-wide", "hallucination", "bu-tf", "bu-tf-adapted"}
     for seed in (0, 1, 2):
         assert core <= {trial.variant.name for trial in trials if trial.seed == seed}
+    swept = [trial.config for trial in trials if trial.variant.swept]
+    assert {config.steps for config in swept} == {2} and {trial.seed for trial in trials if trial.variant.swept} == {0}
+    assert len({(config.lambda_div, config.sigma_transfer) for config in swept}) == len(swept) == 12
 
 
 def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
@@ -56,6 +61,16 @@ def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
         a, b = (trials[name].config.as_dict() for name in (one, other))
         assert {name for name in a if a[name] != b[name]} == {differs}
         assert a["seed"] == 3 and a["steps"] == 10
+
+
+def test_a_part_of_the_plan_holds_what_its_variants_start_from() -> None:
+    plan = paper("town", (0,), 10, quick=False)
+    for asked, expected in (
+        (["image-only-wide-statistics"], {"image-only", "image-only-wide", "image-only-wide-statistics"}),
+        (["bu-tf-alexnet"], {"image-only-alexnet", "bu-tf-alexnet"}),
+        (["image-only-tuples"], {"image-only-tuples"}),
+    ):
+        assert {variant.name for variant in plan.only(asked).variants} == expected
 
 
 def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Path) -> None:
@@ -148,7 +163,7 @@ def results_of(gain: float, p: float, seeds: tuple[int, ...] = (0,)) -> dict:
     }  # fmt: skip
     return {
         "dataset": "town", "split": "test", "trained_on": "town", "radius_m": 25.0, "seeds": list(seeds), "queries": 10,
-        "common": {"steps": 4}, "missing": [], "deviations": [], "models": [model], "claims": [claim],
+        "common": {"steps": 4}, "sweep": [], "missing": [], "deviations": [], "models": [model], "claims": [claim],
         "real_pairs": "corridor",
     }  # fmt: skip
 
@@ -201,3 +216,32 @@ def test_a_model_trained_with_other_settings_than_the_plan_has_is_named() -> Non
     assert "before the plan was changed:** bu-tf-adapted, seed 0" in markdown(
         results_of(0.1, 0.001) | {"deviations": found}, "x"
     )
+
+
+def test_the_sweep_tells_each_point_and_its_gain_over_no_diversification(tmp_path: Path) -> None:
+    plan = paper("town", (0,), 8, quick=False)
+    chosen = [trial for trial in plan.trials() if trial.variant.swept and trial.config.sigma_transfer == 3.0]
+    hits = {None: [1, 0, 1, 0, 1, 0, 0, 0], 0.05: [1, 1, 1, 0, 1, 0, 0, 0], 0.1: [0] * 8, 0.2: [1] * 8}
+    results = [
+        Result(
+            trial.variant, (0,), (replace(zoo.off_the_shelf_card(), config=trial.config.as_dict()),),
+            np.array([hits[trial.config.lambda_div]], bool), None, (),
+        )
+        for trial in chosen
+    ]  # fmt: skip
+    queries = Queries(np.array(["day"] * 4 + ["night"] * 4), {"day": True, "night": False}, np.arange(8))
+    points = {point["lambda_div"]: point for point in sweep_points(queries, results)}
+    seen = {margin: point["groups"][0] for margin, point in points.items()}
+    assert {margin: group["recall"] for margin, group in seen.items()} == {None: 0.5, 0.05: 0.75, 0.1: 0.0, 0.2: 1.0}
+    assert "gain" not in seen[None] and seen[0.05]["gain"] == 0.25 and seen[0.1]["gain"] == -0.5
+    assert points[0.2]["groups"][1] | {"recall": 1.0, "gain": 0.75} == points[0.2]["groups"][1]
+
+    page = results_of(0.1, 0.001) | {"sweep": list(points.values())}
+    assert "| seen | 0.05 | 75.0 (" in markdown(page, "x") and ", +25.0, p " in markdown(page, "x")
+    drawn = summary.sweep(page, "seen")
+    assert [(point.lambda_div, point.recall) for point in drawn] == [(None, 0.5), (0.05, 0.75), (0.1, 0.0), (0.2, 1.0)]
+    figure = sweep_figure(drawn)
+    assert [trace.name for trace in figure.data] == ["σ<sub>transfer</sub> 3"]
+    assert list(figure.data[0].y) == [50, 75, 0, 100] and figure.layout.xaxis.ticktext[0] == "none"
+    assert "+25.0 points" in figure.data[0].hovertext[1] and "points" not in figure.data[0].hovertext[0]
+    assert summary.sweep(results_of(0.1, 0.001), "seen") == []

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train what is not finished, then judge and write the results."""
     from butf.dataset.pairs import PlacePairs
-    from butf.experiment import outcome, plan, report, runner
+    from butf.experiment import findings, outcome, plan, report, runner
 
     find_dataset(args.data)
     frames = open_dataset(args.judge_on or "town")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     # The val areas have fewer frames, and numbers that mean nothing need no test area.
     split = "val" if args.quick else "test"
     queries, results = outcome.judge(chosen, folder, frames, split, pairs, say)
-    values = outcome.report(chosen, folder, frames, split, queries, results)
+    values = findings.report(chosen, folder, frames, split, queries, results)
     values |= {"quick": args.quick, "real_pairs": f"{pairs.name}, {len(pairs.queries)} queries" if pairs else None}
     _write(args, name, values, report.markdown(values, f"python -m butf experiment {args.name}"))
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,19 +15,14 @@ from butf.experiment.runner import Say, is_finished
 from butf.networks import zoo
 from butf.networks.card import Card
 from butf.networks.zoo import Model
-from butf.retrieval.compare import area_groups, seeded_gain, seeded_interval
+from butf.retrieval.compare import area_groups
 from butf.retrieval.explore import split_search
 from butf.retrieval.recall import Retrieval, ranking
-from butf.retrieval.side import METRICS, side_errors
-from butf.training.config import TrainConfig
-from butf.training.recipes import count_trained
+from butf.retrieval.side import side_errors
 from butf.training.validation import describe_samples
 
 AREA_RADII = 4
 """Side, in radii of the place rule, of the squares whose queries are taken as dependent."""
-
-ELSEWHERE = ("data", "start_from", "device", "validate_every", "checkpoint_every")
-"""Settings that say where a run's files lie and what it reports, not what it learns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,133 +122,3 @@ def pair_recall(model: Model, pairs: PlacePairs) -> float:
     first = np.argmax(queries @ references.T, axis=1)
     matched = pairs.positives.any(axis=1)
     return float(pairs.positives[np.arange(len(first)), first][matched].mean())
-
-
-def report(plan: Plan, folder: Path, frames: Frames, split: str, queries: Queries, results: list[Result]) -> Any:
-    """All numbers as plain values, as `docs/results/*.json` holds them. Recalls and gains are fractions."""
-    return {
-        "dataset": frames.name,
-        "split": split,
-        "trained_on": plan.data,
-        "radius_m": frames.place.radius_m,
-        "seeds": list(plan.seeds),
-        "queries": len(queries.condition),
-        "common": plan.common,
-        "missing": [trial.folder for trial in missing(plan, folder)],
-        "deviations": deviations(plan, results),
-        "models": [_entry(result, queries) for result in results],
-        "claims": _claims(queries, {result.variant.name: result for result in results}),
-    }
-
-
-def deviations(plan: Plan, results: list[Result]) -> list[str]:
-    """In words, where a model was trained with other settings than the plan has now, of those that its method reads."""
-    planned = {trial.folder: trial.config for trial in plan.trials()}
-    found = []
-    for result in results:
-        for seed, card in zip(result.seeds, result.cards, strict=True):
-            config = planned.get(f"seed-{seed}/{result.variant.name}")
-            wanted = config.as_dict() if config else {}
-            for name in sorted(wanted.keys() & card.config.keys()):
-                if card.config[name] != wanted[name] and config.reads(name) and name not in ELSEWHERE:
-                    found.append(f"{result.variant.name}, seed {seed}: {name} {card.config[name]}, now {wanted[name]}")
-    return found
-
-
-def _entry(result: Result, queries: Queries) -> dict[str, Any]:
-    card = result.cards[0]
-    seconds = [card.seconds for card in result.cards if card.seconds is not None]
-    entry: dict[str, Any] = {
-        "name": result.variant.name,
-        "about": result.variant.about,
-        "method": result.variant.method,
-        "parameters": card.parameters,
-        "trained_parameters": count_trained(TrainConfig.from_dict(card.config)) if card.config else 0,
-        "size_ratio": card.size_ratio,
-        "training_steps": card.training_steps,
-        "images_seen": card.images_seen or 0,
-        "seconds": round(float(np.mean(seconds)), 1) if seconds else None,
-        "seeds": list(result.seeds),
-        "conditions": [_recall(name, [name], result, queries) | {"seen": seen} for name, seen in queries.seen.items()],
-        "groups": [
-            _recall(word, [name for name, seen in queries.seen.items() if seen is known], result, queries)
-            for word, known in (("seen", True), ("unseen", False))
-        ],
-        "real": list(result.real),
-    }
-    if result.side is not None:
-        entry["side"] = [_side(name, result.side[:, queries.rows([name])]) for name in queries.seen]
-    return entry
-
-
-def _recall(name: str, conditions: list[str], result: Result, queries: Queries) -> dict[str, Any]:
-    rows = queries.rows(conditions)
-    hits = result.hits[:, rows]
-    return {
-        "condition": name,
-        "queries": len(rows),
-        "recall": float(hits.mean()),
-        "interval95": list(seeded_interval(hits, queries.groups[rows])),
-        "by_seed": hits.mean(axis=1).tolist(),
-    }
-
-
-def _side(condition: str, errors: np.ndarray) -> dict[str, Any]:
-    means = np.nanmean(errors, axis=(0, 1)).tolist()
-    return {"condition": condition, **dict(zip(METRICS, means, strict=True))}
-
-
-CLAIMS = (
-    ("bu-tf", "image-only", "seen", 0.03),
-    ("bu-tf", "image-only", "unseen", 0.0),
-    ("bu-tf", "image-only-wide", "seen", 0.0),
-    ("bu-tf", "image-only-wide", "unseen", 0.0),
-    ("bu-tf", "hallucination", "seen", 0.0),
-    ("bu-tf", "hallucination", "unseen", 0.0),
-    ("bu-tf-adapted", "image-only", "night", 0.15),
-    ("bu-tf-adapted", "image-only-wide", "night", 0.05),
-    ("bu-tf-adapted", "image-only-wide-guesses", "night", 0.05),
-    ("bu-tf-adapted", "image-only-wide-guesses", "unseen", 0.0),
-    ("bu-tf-adapted", "image-only-wide-guesses", "seen", 0.0),
-    ("bu-tf-adapted", "hallucination", "unseen", 0.0),
-    ("bu-tf-adapted", "hallucination", "seen", 0.0),
-    ("bu-tf-adapted", "image-only-statistics", "night", 0.05),
-    ("bu-tf-adapted", "image-only-wide-statistics", "night", 0.05),
-    ("bu-tf-adapted", "image-only-wide-consistency", "night", 0.05),
-    ("bu-tf-adapted", "bu-tf", "night", 0.0),
-    ("bu-tf-adapted", "bu-tf", "unseen", 0.0),
-    ("bu-tf-adapted", "bu-tf", "seen", -0.01),
-    ("bu-tf-adapted", "bu-tf-adapted-depth", "unseen", 0.0),
-    ("bu-tf", "bu-tf-detached", "seen", 0.0),
-    ("bu-tf-diversified", "bu-tf", "seen", 0.0),
-)
-"""Who is expected to beat whom, where, and by how much in recall@1."""
-
-
-def _claims(queries: Queries, results: dict[str, Result]) -> list[dict[str, Any]]:
-    return [
-        _claim(queries, results[a], results[b], where, wanted)
-        for a, b, where, wanted in CLAIMS
-        if a in results and b in results and set(results[a].seeds) & set(results[b].seeds)
-    ]
-
-
-def _claim(queries: Queries, a: Result, b: Result, where: str, wanted: float) -> dict[str, Any]:
-    names = [name for name, seen in queries.seen.items() if where == name or where == ("seen" if seen else "unseen")]
-    rows = queries.rows(names)
-    both = sorted(set(a.seeds) & set(b.seeds))
-    left, right = (result.hits[[result.seeds.index(seed) for seed in both]][:, rows] for result in (a, b))
-    found = seeded_gain(left, right, queries.groups[rows])
-    return {
-        "a": a.variant.name,
-        "b": b.variant.name,
-        "where": where,
-        "seeds": both,
-        "queries": len(rows),
-        "gain": found.gain,
-        "interval95": list(found.interval95),
-        "p": found.p,
-        "by_seed": list(found.by_seed),
-        "wanted": wanted,
-        "holds": bool(found.gain >= wanted and (found.p < 0.01 or wanted < 0)),
-    }

@@ -9,6 +9,9 @@ from butf.errors import BadInput
 from butf.training.config import TrainConfig
 
 FIRST = "image-only"
+FIRST_ALEXNET = "image-only-alexnet"
+SWEPT_LAMBDAS = (None, 0.05, 0.1, 0.2)
+SWEPT_SIGMAS = (0.3, 3.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,14 @@ class Variant:
     method: str
     values: dict[str, Any] = field(default_factory=dict)
     """Fields of TrainConfig that differ from the plan's."""
-    statistics_of: str | None = None
-    """The variant whose batch-norm statistics are adapted, in place of any training."""
+    after: str | None = FIRST
+    """The variant whose model it goes on from; None where it begins with the ImageNet weights."""
+    statistics: bool = False
+    """Whether only the batch-norm statistics of that model are adapted, in place of any training."""
     core: bool = False
     """Trained over all seeds; the others over the first."""
+    swept: bool = False
+    """A point of the diversification sweep, which is shown as a curve and not among the methods."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,7 @@ class Trial:
     @property
     def needs(self) -> str | None:
         """The folder of the trial that must have been trained before."""
-        first = self.variant.statistics_of or (None if self.variant.name == FIRST else FIRST)
-        return first and f"seed-{self.seed}/{first}"
+        return self.variant.after and f"seed-{self.seed}/{self.variant.after}"
 
 
 @dataclass(frozen=True)
@@ -71,18 +77,24 @@ class Plan:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise BadInput(f"there is no variant {unknown[0]!r}; known are {', '.join(known)}")
-        wanted = {FIRST, *names, *filter(None, (known[name].statistics_of for name in names))}
+        wanted: set[str] = set()
+        for name in names:
+            step: str | None = name
+            while step is not None and step not in wanted:
+                wanted.add(step)
+                step = known[step].after
         return replace(self, variants=tuple(variant for variant in self.variants if variant.name in wanted))
 
     def _trial(self, variant: Variant, seed: int) -> Trial:
-        if variant.statistics_of:
+        if variant.statistics:
             return Trial(variant, seed, None)
         values = {"data": self.data, "seed": seed, **self.common, **variant.values}
         return Trial(variant, seed, TrainConfig(method=variant.method, **values))
 
 
+ALEXNET = {"trunk": "alexnet", "soften": 0.14}
 VARIANTS = (
-    Variant(FIRST, "trunk and pooling, triplets", "image-only", core=True),
+    Variant(FIRST, "trunk and pooling, triplets", "image-only", after=None, core=True),
     Variant("bu-tf", "decoder reconstructs depth; side descriptor from it", "bu-tf", core=True),
     Variant("image-only-wide", "control: bu-tf's size and length, no depth", "image-only-wide", core=True),
     Variant("hallucination", "a second trunk imitates a depth network", "hallucination", core=True),
@@ -100,11 +112,11 @@ VARIANTS = (
     ),
     Variant(
         "image-only-wide-statistics", "control: the wide network, its batch-norm statistics from such pictures too",
-        "image-only-wide", statistics_of="image-only-wide", core=True,
+        "image-only-wide", after="image-only-wide", statistics=True, core=True,
     ),
     Variant(
         "image-only-statistics", "control: image-only, its batch-norm statistics from such pictures too",
-        "image-only", statistics_of=FIRST, core=True,
+        "image-only", statistics=True, core=True,
     ),
     Variant(
         "bu-tf-adapted-depth", "as bu-tf-adapted, but no places are guessed",
@@ -114,14 +126,35 @@ VARIANTS = (
         "bu-tf-adapted-decoder", "the papers' way: that depth teaches the decoder alone",
         "bu-tf-adapted", {"guess_share": 0.0, "extra_reach": 0.0},
     ),
-    Variant("bu-tf-sigma-10", "the transfer loss weighs ten, not three", "bu-tf", {"sigma_transfer": 10.0}),
     Variant("bu-tf-detached", "the decoder's gradients do not reach the trunk", "bu-tf", {"decoder_reach": 0.0}),
     Variant("bu-tf-diversified", "with the diversification loss, margin 0.1", "bu-tf", {"lambda_div": 0.1}),
     Variant("bu-tf-reencode", "the follow-up papers' form: decoded depth through a second trunk", "bu-tf-reencode"),
     Variant("bu-tf-reflectance", "reflectance in place of depth", "bu-tf", {"modality": "reflectance"}),
     Variant("bu-tf-semantics", "semantics, learnt by cross-entropy", "bu-tf", {"modality": "semantics"}),
     Variant("rgbd", "upper bound: true depth at test time too", "rgbd"),
+    Variant(
+        "image-only-tuples", "mining as in the papers: anchors, each with its hardest of a few random pictures",
+        "image-only", {"mining": "tuples"}, after=None,
+    ),
+    Variant(FIRST_ALEXNET, "on AlexNet, from random weights", "image-only", ALEXNET, after=None),
+    Variant("hallucination-alexnet", "on AlexNet, from random weights", "hallucination", ALEXNET, FIRST_ALEXNET),
+    Variant("bu-tf-alexnet", "on AlexNet, from random weights", "bu-tf", ALEXNET, FIRST_ALEXNET),
 )  # fmt: skip
+
+
+def sweep(steps: int) -> tuple[Variant, ...]:
+    """bu-tf over the margin of equation 4 and the weight of equation 2, a quarter of `steps` each."""
+    return tuple(
+        Variant(
+            f"bu-tf-div-{'none' if margin is None else f'{margin:g}'}-sigma-{sigma:g}",
+            "a point of the diversification sweep",
+            "bu-tf",
+            {"lambda_div": margin, "sigma_transfer": sigma, "steps": max(1, steps // 4)},
+            swept=True,
+        )
+        for sigma in SWEPT_SIGMAS
+        for margin in SWEPT_LAMBDAS
+    )
 
 
 def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
@@ -129,4 +162,4 @@ def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
     common: dict[str, Any] = {"steps": steps, "validate_every": steps}
     if quick:
         common |= {"places": 6, "extra_pictures": 6}
-    return Plan(data, VARIANTS, seeds, common)
+    return Plan(data, VARIANTS + sweep(steps), seeds, common)

@@ -8,6 +8,7 @@ from typing import Any
 from butf.errors import BadInput
 from butf.figures.gallery import model_html
 from butf.figures.recall import p_text, points_text
+from butf.figures.sweep import Point
 from butf.figures.tables import percent_html
 from butf.files import REPO, read_json
 
@@ -62,6 +63,17 @@ def caption(results: dict[str, Any]) -> str:
 def verdicts(results: dict[str, Any]) -> list[str]:
     """Each comparison that was planned in advance, in words."""
     return [_verdict(claim) for claim in results["claims"]]
+
+
+def sweep(results: dict[str, Any], group: str) -> list[Point]:
+    """Points of the diversification sweep, over the `seen` or the `unseen` conditions; none where it was not run."""
+    points = []
+    for entry in results.get("sweep", []):
+        found = next(part for part in entry["groups"] if part["condition"] == group)
+        note = f", {points_text(100 * found['gain'])} (p {p_text(found['p'])})" if "gain" in found else ""
+        place = entry["lambda_div"], entry["sigma_transfer"]
+        points.append(Point(*place, found["recall"], *found["interval95"], note))
+    return points
 
 
 def _verdict(claim: dict[str, Any]) -> str:
