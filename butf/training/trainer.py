@@ -114,7 +114,8 @@ class Trainer:
             while True:
                 self._fit_phase(stop, bar)
                 if self.progress.phase + 1 == len(self.recipe.phases):
-                    return
+                    return  # `finish` measures recall on all of val.
+                self._validate()
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
                 self._enter_phase()
                 self.recipe.begin(self.phase)
@@ -202,7 +203,6 @@ class Trainer:
                 self._save()
             if stop:
                 raise StopRequested(stop.signal)
-        self._validate()
 
     def _draw(self) -> Batch:
         if self.feed.tuples is not None:
