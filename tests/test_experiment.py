@@ -177,13 +177,17 @@ def test_the_page_says_what_holds_and_what_does_not() -> None:
 @pytest.mark.parametrize(
     ("gain", "p", "words"),
     [
-        (0.21, 0.0001, "clearly better, +21.0 points (p < 0.001; by seed +21.0, +21.0)"),
-        (-0.05, 0.004, "clearly worse, −5.0 points (p = 0.004; by seed −5.0, −5.0)"),
-        (0.05, 0.2, "no clear difference, +5.0 points (p = 0.20; by seed +5.0, +5.0)"),
+        (0.21, 0.0001, ("+21.0 points, clearly better", "p < 0.001; by seed +21.0, +21.0")),
+        (-0.05, 0.004, ("−5.0 points, clearly worse", "p = 0.004; by seed −5.0, −5.0")),
+        (0.05, 0.2, ("+5.0 points, no clear difference", "p = 0.20; by seed +5.0, +5.0")),
     ],
 )
-def test_verdicts_claim_no_more_than_the_test_does(gain: float, p: float, words: str) -> None:
-    assert summary.verdicts(results_of(gain, p, (0, 1))) == [f"**bu-tf** against **image-only**, night: {words}"]
+def test_verdicts_claim_no_more_than_the_test_does(gain: float, p: float, words: tuple[str, str]) -> None:
+    rows = summary.verdicts(results_of(gain, p, (0, 1)))
+    assert [len(row) for row in rows] == [len(summary.VERDICTS)]
+    pair, seen, unseen, night = rows[0]
+    assert "bu-tf" in pair and "image-only" in pair and (seen, unseen) == ("–", "–")
+    assert night == f"<b>{words[0]}</b><br><small>{words[1].replace('<', '&lt;')}</small>"
 
 
 def test_results_are_shown_for_their_own_split_only_and_foreign_files_are_refused(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from butf.errors import BadInput
 from butf.figures.gallery import model_html
 from butf.figures.recall import p_text, points_text
 from butf.figures.sweep import Point
-from butf.figures.tables import percent_html
+from butf.figures.tables import percent_html, stacked_html
 from butf.files import REPO, read_json
 
 HEAD = ("Model", "Training seeds", "Size", "Pictures in training", "Seen conditions, %", "Unseen conditions, %")
+VERDICTS = ("Comparison", "Seen conditions", "Unseen conditions", "Night alone")
 SURE = 0.01
 
 
@@ -60,9 +61,18 @@ def caption(results: dict[str, Any]) -> str:
     return f"{text} {lacking} of its trainings have not been run yet." if lacking else text
 
 
-def verdicts(results: dict[str, Any]) -> list[str]:
-    """Each comparison that was planned in advance, in words."""
-    return [_verdict(claim) for claim in results["claims"]]
+def verdicts(results: dict[str, Any]) -> list[list[str]]:
+    """Cells of HTML, under VERDICTS: each pair that was to be compared, and who is better where."""
+    places = ("seen", "unseen", "night")
+    pairs = dict.fromkeys((claim["a"], claim["b"]) for claim in results["claims"])
+    found = {(claim["a"], claim["b"], claim["where"]): claim for claim in results["claims"]}
+    return [
+        [
+            f"{model_html(a)}<br><small>over</small> {model_html(b)}",
+            *(_verdict(found[a, b, where]) if (a, b, where) in found else "\N{EN DASH}" for where in places),
+        ]
+        for a, b in pairs
+    ]
 
 
 def sweep(results: dict[str, Any], group: str) -> list[Point]:
@@ -79,12 +89,8 @@ def sweep(results: dict[str, Any], group: str) -> list[Point]:
 def _verdict(claim: dict[str, Any]) -> str:
     word = "no clear difference" if claim["p"] >= SURE else "clearly better" if claim["gain"] > 0 else "clearly worse"
     by_seed = ", ".join(f"{100 * gain:+.1f}".replace("-", "\N{MINUS SIGN}") for gain in claim["by_seed"])
-    seeds = f"; by seed {by_seed}" if len(claim["by_seed"]) > 1 else "; one seed"
-    where = claim["where"] if claim["where"] not in ("seen", "unseen") else f"{claim['where']} conditions"
-    return (
-        f"**{claim['a']}** against **{claim['b']}**, {where}: {word}, {points_text(100 * claim['gain'])} "
-        f"(p {p_text(claim['p'])}{seeds})"
-    )
+    seeds = f"by seed {by_seed}" if len(claim["by_seed"]) > 1 else "one seed"
+    return stacked_html(f"{points_text(100 * claim['gain'])}, {word}", f"p {p_text(claim['p'])}; {seeds}")
 
 
 def _unseen(model: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,9 @@ from butf.training.batch import Batch, Extra, all_sides, subsample
 from butf.training.config import TrainConfig
 from butf.training.recipe import ImageOnlyRecipe, ImageOnlyWideRecipe, Recipe, first
 
+IMITATION = 0.1
+"""Makes the imitation loss about as large as that of equation 2, so that one `sigma_transfer` serves both."""
+
 
 class BottomUpTransferRecipe(Recipe):
     """Two training steps: the image trunk alone, then trunk and decoder together under equation 3.
@@ -157,7 +160,7 @@ class HallucinationRecipe(Recipe):
         # Both trunks kept the same first stages.
         hallucinated = self.network.side_trunk.late(early)[-1]
         description = describe_parts(self.network.pool(maps[-1]), self.network.side_pool(hallucinated))
-        terms = self.add_up(description, imitation_loss(hallucinated, depth), batch)
+        terms = self.add_up(description, IMITATION * imitation_loss(hallucinated, depth), batch)
         if self.imagenet is not None:
             terms["keep_side"] = self.drift(early, hallucinated)
             terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep_side"]
