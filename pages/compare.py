@@ -25,7 +25,7 @@ PAIRED = (
     "independent witnesses; a p of 0.05 or more counts as within the noise."
 )
 
-VERDICTS = "Gains in recall@1, paired by query and training seed. Clear means p < 0.01, from flips of whole squares of the map."
+VERDICTS = "Gains in recall@1, paired by query and seed. Clear means p < 0.01, from flips of whole squares of the map."
 SWEEP = (
     "Equation 4 asks that the full descriptor's triplet loss lie below the main one's by the margin. Shorter trainings "
     "than those above, one seed; bars are 95 % intervals."
