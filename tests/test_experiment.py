@@ -67,10 +67,19 @@ def test_a_part_of_the_plan_holds_what_its_variants_start_from() -> None:
     plan = paper("town", (0,), 10, quick=False)
     for asked, expected in (
         (["image-only-wide-statistics"], {"image-only", "image-only-wide", "image-only-wide-statistics"}),
-        (["bu-tf-alexnet"], {"image-only-alexnet", "bu-tf-alexnet"}),
         (["image-only-tuples"], {"image-only-tuples"}),
     ):
         assert {variant.name for variant in plan.only(asked).variants} == expected
+
+
+def test_alexnet_is_planned_where_its_weights_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert not [variant for variant in paper("town", (0,), 10, quick=False).variants if "alexnet" in variant.name]
+    weights = tmp_path / "alexnet.pth"
+    weights.touch()
+    monkeypatch.setenv("BUTF_ALEXNET", str(weights))
+    plan = paper("town", (0,), 10, quick=False).only(["bu-tf-alexnet"])
+    assert {variant.name for variant in plan.variants} == {"image-only-alexnet", "bu-tf-alexnet"}
 
 
 def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Path) -> None:

@@ -100,8 +100,6 @@ def test_hard_batches_pair_a_place_with_its_look_alike(tiny_frames: Frames) -> N
         {"colour": 3},
         {"mining": "mines"},
         {"mining": "tuples", "method": "bu-tf-adapted"},
-        {"soften": 0.1, "mining": "tuples"},
-        {"soften": -1.0},
     ],
 )
 def test_wrong_configurations_name_the_field(values: dict[str, object]) -> None:

@@ -77,7 +77,6 @@ def stop_after(steps: int, run: Run) -> None:
         ("image-only", 1, {}),
         ("bu-tf", 2, {}),
         ("bu-tf", 2, {"mining": "tuples"}),
-        ("image-only", 1, {"soften": 0.14}),
         ("hallucination", 3, {}),
         ("bu-tf-adapted", 2, {"extra_pictures": 3}),
         ("bu-tf-adapted", 2, {"extra_pictures": 3, "sigma_match": 1.0, "guess_share": 0.0}),

@@ -45,11 +45,6 @@ class TrainConfig:
     positive_share: float = option(0.4, "a positive is nearer than this share of the data set's place radius")
     positive_deg: float = option(30.0, "and its heading differs by less than this")
     negative_share: float = option(2.0, "a negative is farther than this multiple of the place radius")
-    soften: float = option(
-        0.0,
-        "temperature at which all negatives of a batch count in the triplet loss, near ones more; 0: the nearest "
-        "alone. A trunk that begins from random weights learns nothing without it",
-    )
     mining: str = option(
         "places",
         "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
@@ -96,8 +91,6 @@ class TrainConfig:
             raise BadInput(f"extra is {self.extra!r} for {self.method}; only image-only-wide has that choice")
         if self.mining == "tuples" and self.sees_extra:
             raise BadInput(f"mining is 'tuples' for {self.method} with pictures of unseen conditions; choose 'places'")
-        if self.mining == "tuples" and self.soften:
-            raise BadInput(f"soften is {self.soften} with mining 'tuples', whose few negatives all count; expected 0")
         if (self.method, self.modality) == ("bu-tf-reencode", "semantics"):
             raise BadInput("bu-tf-reencode sees its decoded map as a picture, and classes are none; use bu-tf")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
@@ -119,7 +112,6 @@ class TrainConfig:
         sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_match", "sigma_keep")
         for name in (
             *sigmas,
-            "soften",
             "weight_decay",
             "trunk_rate",
             "hard_share",

@@ -12,7 +12,6 @@ from butf.losses import (
     bottom_up_loss,
     direction_loss,
     diversification_loss,
-    matching_loss,
 )
 from butf.networks.description import Description
 from butf.networks.methods import build_network
@@ -84,7 +83,7 @@ class Recipe(nn.Module):
         return direction_loss(features, start[-1])
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
-        """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` and `soften` have it.
+        """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` has it.
 
         Extra pictures whose places were guessed are anchors too, behind the others in `descriptors` `(B + E, D)`. What
         they should be like and unlike is taken as it is: they come to the labelled pictures, not these to them.
@@ -95,7 +94,7 @@ class Recipe(nn.Module):
         known = batch.positives[:count, :count], batch.negatives[:count, :count]
         if config.mining == "tuples":
             return all_triplets_loss(labelled, *known, config.margin, config.squared_distance)
-        loss = matching_loss(labelled, labelled, *known, config.soften) if config.soften else hardest(labelled, *known)
+        loss = hardest(labelled, *known)
         if not len(guessed):
             return loss
         pairs = (part[count:, :count] for part in (batch.positives, batch.negatives))
