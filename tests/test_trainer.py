@@ -115,6 +115,12 @@ def test_a_finished_run_is_a_model_with_a_whole_card(tiny_dataset: Path) -> None
     assert terms and all({"main", "side", "full", "transfer", "images_per_s", "lr"} <= found for found in terms)
 
 
+def test_a_run_may_measure_a_part_of_the_val_queries(tiny_dataset: Path) -> None:
+    run = new_run(tiny_dataset, "part", method="image-only", steps=1, final_queries=1)
+    train(run)
+    assert set(zoo.load(str(run.path)).card.val_recall.values()) <= {0.0, 0.5, 1.0}  # two conditions, a query each
+
+
 def test_place_labels_of_unseen_conditions_are_never_used(tiny_dataset: Path) -> None:
     frames = Frames.load(tiny_dataset)
     run = new_run(tiny_dataset, "mine", method="image-only")

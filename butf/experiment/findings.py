@@ -16,7 +16,7 @@ from butf.retrieval.side import METRICS
 from butf.training.config import TrainConfig
 from butf.training.recipes import count_trained
 
-ELSEWHERE = ("data", "start_from", "device", "validate_every", "checkpoint_every")
+ELSEWHERE = ("data", "start_from", "device", "validate_every", "final_queries", "checkpoint_every")
 """Settings that say where a run's files lie and what it reports, not what it learns."""
 
 

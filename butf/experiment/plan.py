@@ -153,7 +153,7 @@ def sweep(steps: int) -> tuple[Variant, ...]:
             f"bu-tf-div-{'none' if margin is None else f'{margin:g}'}-sigma-{sigma:g}",
             "a point of the diversification sweep",
             "bu-tf",
-            {"lambda_div": margin, "sigma_transfer": sigma, "steps": max(1, steps // 4)},
+            {"lambda_div": margin, "sigma_transfer": sigma, "steps": max(1, steps // 4), "final_queries": 60},
             swept=True,
         )
         for sigma in SWEPT_SIGMAS

@@ -79,6 +79,7 @@ class TrainConfig:
     )  # fmt: skip
     extra_reach: float = option(1.0, "decoder_reach for the extra pictures; 0 adapts the decoder alone")
     validate_every: int = option(100, "optimiser steps between two measurements of recall on the val areas")
+    final_queries: int = option(0, "val queries of each condition that are measured when training ends; 0: all")
     checkpoint_every: int = option(50, "optimiser steps between two checkpoints")
     device: str = option("auto", "auto, cpu or cuda")
 
@@ -104,6 +105,7 @@ class TrainConfig:
             ("validate_every", 1),
             ("checkpoint_every", 1),
             ("kept_stages", 0),
+            ("final_queries", 0),
             ("extra_pictures", 1),
         ):
             check_number(name, getattr(self, name), low, int)

@@ -114,7 +114,7 @@ class Trainer:
             while True:
                 self._fit_phase(stop, bar)
                 if self.progress.phase + 1 == len(self.recipe.phases):
-                    return  # `finish` measures recall on all of val.
+                    return  # `finish` measures recall.
                 self._validate()
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
                 self._enter_phase()
@@ -122,8 +122,8 @@ class Trainer:
                 self._save()
 
     def finish(self) -> None:
-        """Measure recall on all of val and write the model with its card: the run is finished then."""
-        recall = self._validation().recall(self.recipe.network)
+        """Measure recall on val and write the model with its card: the run is finished then."""
+        recall = self._validation(self.config.final_queries or None).recall(self.recipe.network)
         network, start = self.recipe.network.eval(), self.start
         card = zoo.describe_card(
             self.run.name,
