@@ -64,6 +64,8 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1, 2)
     common: dict[str, Any] = field(default_factory=dict)
     """Fields of TrainConfig that all trials share."""
+    adaptation_pictures: int = 1600
+    """How many pictures batch-norm statistics are adapted on."""
 
     def trials(self) -> list[Trial]:
         """All trials in the order of training: each seed's core variants, then the rest of the first seed's."""
@@ -164,8 +166,8 @@ def sweep(steps: int) -> tuple[Variant, ...]:
 def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
     """The experiment of the talk's claim; `quick` walks the whole path with next to no training."""
     common: dict[str, Any] = {"steps": steps, "validate_every": steps}
-    swept = sweep(steps)
+    variants = VARIANTS + (ON_ALEXNET if alexnet_file() else ())
     if quick:
         common |= {"places": 6, "extra_pictures": 6}
-        swept = swept[:2]
-    return Plan(data, VARIANTS + (ON_ALEXNET if alexnet_file() else ()) + swept, seeds, common)
+        return Plan(data, variants + sweep(steps)[:2], seeds, common, adaptation_pictures=96)
+    return Plan(data, variants + sweep(steps), seeds, common)

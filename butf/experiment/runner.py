@@ -21,7 +21,6 @@ from butf.training.runs import train_command
 from butf.training.trainer import find_data, train
 from butf.training.validation import Validation
 
-ADAPTATION_PICTURES = 1600
 Say = Callable[[str], None]
 
 
@@ -70,7 +69,7 @@ def _adapt(trial: Trial, folder: Path, plan: Plan) -> None:
     model = zoo.load(str(folder / str(trial.needs)))
     frames = Frames.load(find_data(plan.data))
     size = model.size(*frames.image(int(frames.where(split="train")[0])).size)
-    adapt_statistics(model.network, frames, size, ADAPTATION_PICTURES, trial.seed)
+    adapt_statistics(model.network, frames, size, plan.adaptation_pictures, trial.seed)
     recall = Validation(frames, size).recall(model.network)
     text = card_text(replace(model.card, name=trial.variant.name, val_recall=recall))
     path = folder / trial.folder
