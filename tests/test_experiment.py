@@ -112,6 +112,7 @@ def test_the_command_trains_judges_and_resumes(tiny_dataset: Path, tmp_path: Pat
     seen = {name: model["groups"][0]["recall"] for name, model in models.items()}
     assert gain["gain"] == pytest.approx(seen["bu-tf"] - seen["image-only"])
     page = (tmp_path / "out" / "paper-quick.md").read_text()
+    assert "numbers mean nothing" in page and "experiment paper --quick`" in page
     assert "seed-0/hallucination" in page and "| bu-tf | 1 | 1.31x |" in page
 
     weights = tmp_path / "trials" / "seed-0" / "bu-tf" / "model.safetensors"

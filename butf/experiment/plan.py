@@ -168,6 +168,6 @@ def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
     common: dict[str, Any] = {"steps": steps, "validate_every": steps}
     variants = VARIANTS + (ON_ALEXNET if alexnet_file() else ())
     if quick:
-        common |= {"places": 6, "extra_pictures": 6}
+        common |= {"places": 6, "extra_pictures": 6, "final_queries": 5}
         return Plan(data, variants + sweep(steps)[:2], seeds, common, adaptation_pictures=96)
     return Plan(data, variants + sweep(steps), seeds, common)

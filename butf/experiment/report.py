@@ -32,11 +32,13 @@ def markdown(results: dict[str, Any], command: str) -> str:
 def _preface(results: dict[str, Any], command: str) -> str:
     seeds = ", ".join(map(str, results["seeds"]))
     text = (
-        f"Written by `{command}` from `docs/results/paper.json`. Trained on {results['trained_on']}, "
+        f"Written by `{command}`, with its JSON in `docs/results/`. Trained on {results['trained_on']}, "
         f"{results['common'].get('steps')} optimiser steps in each training step, seeds {seeds}; judged on "
         f"{results['dataset']}, split {results['split']}: {results['queries']} queries, right within "
         f"{results['radius_m']:g} m. Intervals are 95 %, by a bootstrap over seeds and squares of the map."
     )
+    if results.get("quick"):
+        text += "\n\n**A walk through the whole path in minutes: its numbers mean nothing.**"
     if results["missing"]:
         text += f"\n\n**Not trained yet ({len(results['missing'])}):** " + ", ".join(results["missing"]) + "."
     if results["deviations"]:
