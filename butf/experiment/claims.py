@@ -28,6 +28,8 @@ CLAIMS = (
     ("bu-tf-adapted", "bu-tf", "unseen", 0.0),
     ("bu-tf-adapted", "bu-tf", "seen", -0.01),
     ("bu-tf-adapted", "bu-tf-adapted-depth", "unseen", 0.0),
+    ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "unseen", 0.0),
+    ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "night", 0.0),
     ("bu-tf", "bu-tf-detached", "seen", 0.0),
     ("bu-tf-diversified", "bu-tf", "seen", 0.0),
     ("bu-tf", "bu-tf-reencode", "seen", 0.0),
