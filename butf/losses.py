@@ -95,8 +95,8 @@ def direction_loss(features: Tensor, target: Tensor) -> Tensor:
 
 
 def distance(a: Tensor, b: Tensor, squared: bool) -> Tensor:
-    """Euclidean distance of rows, `(B,)`, or its square."""
-    square = (a - b).square().sum(dim=1)
+    """Euclidean distance of vectors along the last axis, or its square."""
+    square = (a - b).square().sum(dim=-1)
     # The root's slope is infinite at zero; two equal descriptors must not give NaN.
     return square if squared else square.clamp(min=1e-12).sqrt()
 
@@ -105,8 +105,7 @@ def all_triplets_loss(
     descriptors: Tensor, positives: Tensor, negatives: Tensor, margin: float, squared: bool = False
 ) -> Tensor:
     """Equation 1 over all triplets the masks `(B, B)` allow among descriptors `(B, D)`; zero where there is none."""
-    squares = (descriptors[:, None] - descriptors[None]).square().sum(dim=2)
-    distances = squares if squared else squares.clamp(min=1e-12).sqrt()
+    distances = distance(descriptors[:, None], descriptors[None], squared)
     allowed = positives[:, :, None] & negatives[:, None, :]
     excess = F.relu(distances[:, :, None] - distances[:, None, :] + margin) * allowed
     return excess.sum() / allowed.sum().clamp(min=1)

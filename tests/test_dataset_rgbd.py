@@ -46,15 +46,15 @@ def pose(k: int) -> np.ndarray:
     return matrix
 
 
-def import_fault(room: Path, *words: str, **options: object) -> None:
-    """Importing must fail with one line that holds all of these words, and leave nothing behind."""
+def import_fault(room: Path, *words: str, **options: object) -> bool:
+    """Importing fails with one line that holds all of these words, and leaves nothing behind."""
     out = room.parent / "out"
     before = sorted(room.parent.rglob("*"))
     with pytest.raises(BadInput) as error:
         import_rgbd(room, out, **options)
     text = str(error.value)
     assert "\n" not in text and not [word for word in words if word not in text], text
-    assert sorted(room.parent.rglob("*")) == before
+    return sorted(room.parent.rglob("*")) == before
 
 
 def test_import_is_a_valid_data_set(room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,26 +123,26 @@ def test_frames_without_depth_or_pose_are_left_out_and_reported(room: Path, tmp_
 def test_all_frames_without_pose(room: Path) -> None:
     for path in room.glob("*.pose.txt"):
         path.unlink()
-    import_fault(room, "none of 60 frames has both depth and pose", "frame-000000.pose.txt")
+    assert import_fault(room, "none of 60 frames has both depth and pose", "frame-000000.pose.txt")
 
 
 def test_folder_without_frames(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    import_fault(tmp_path / "empty", "empty has no frames", "expected frame-000000.color.jpg (or .png)")
-    import_fault(tmp_path / "none", "is not a folder", "frame-000000.color.jpg")
+    assert import_fault(tmp_path / "empty", "empty has no frames", "expected frame-000000.color.jpg (or .png)")
+    assert import_fault(tmp_path / "none", "is not a folder", "frame-000000.color.jpg")
 
 
 def test_folder_above_the_frames_is_told_where_they_are(room: Path, tmp_path: Path) -> None:
     room.rename(tmp_path / "seq-01")
     (tmp_path / "scene").mkdir()
     (tmp_path / "seq-01").rename(tmp_path / "scene" / "seq-01")
-    import_fault(tmp_path / "scene", "seq-01 has some: give that folder")
+    assert import_fault(tmp_path / "scene", "seq-01 has some: give that folder")
 
 
 def test_existing_output_is_never_overwritten(room: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("keep")
-    import_fault(room, "out already exists")
+    assert import_fault(room, "out already exists")
     assert (tmp_path / "out" / "mine.txt").read_text() == "keep"
 
 
@@ -159,12 +159,12 @@ def test_existing_output_is_never_overwritten(room: Path, tmp_path: Path) -> Non
 )
 def test_broken_pose(room: Path, change: object, words: list[str]) -> None:
     np.savetxt(room / "frame-000050.pose.txt", change(pose(10)))
-    import_fault(room, "frame-000050.pose.txt", *words, "delete it to leave the frame out")
+    assert import_fault(room, "frame-000050.pose.txt", *words, "delete it to leave the frame out")
 
 
 def test_pose_that_is_text(room: Path) -> None:
     (room / "frame-000050.pose.txt").write_text("lost")
-    import_fault(room, "frame-000050.pose.txt", "not a number", "'lost'")
+    assert import_fault(room, "frame-000050.pose.txt", "not a number", "'lost'")
 
 
 def test_pose_rounded_to_four_digits_is_fine(room: Path, tmp_path: Path) -> None:
@@ -175,12 +175,12 @@ def test_pose_rounded_to_four_digits_is_fine(room: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(("content", "words"), [("1 2 3", "3 numbers"), ("0 0 1 0 0 1 0 0 1", "focal lengths 0.0")])
 def test_broken_intrinsics(room: Path, content: str, words: str) -> None:
     (room / "camera-intrinsics.txt").write_text(content)
-    import_fault(room, "camera-intrinsics.txt", words)
+    assert import_fault(room, "camera-intrinsics.txt", words)
 
 
 def test_missing_intrinsics(room: Path) -> None:
     (room / "camera-intrinsics.txt").unlink()
-    import_fault(room, "camera-intrinsics.txt does not exist")
+    assert import_fault(room, "camera-intrinsics.txt does not exist")
 
 
 def taken_frame(room: Path) -> str:
@@ -198,7 +198,7 @@ def test_truncated_image_late_in_the_import_and_once_more(room: Path, tmp_path: 
     path = room / f"{taken_frame(room)}.{kind}"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    import_fault(room, path.name, "truncated or damaged")
+    assert import_fault(room, path.name, "truncated or damaged")
     path.write_bytes(whole)
     assert len(import_rgbd(room, tmp_path / "out").frames) > 0
 
@@ -206,17 +206,17 @@ def test_truncated_image_late_in_the_import_and_once_more(room: Path, tmp_path: 
 def test_eight_bit_depth(room: Path) -> None:
     path = room / f"{taken_frame(room)}.depth.png"
     Image.new("L", (WIDTH, HEIGHT), 100).save(path)
-    import_fault(room, path.name, "is 8-bit; expected 16-bit PNG, millimetres")
+    assert import_fault(room, path.name, "is 8-bit; expected 16-bit PNG, millimetres")
 
 
 def test_picture_of_another_size(room: Path) -> None:
     path = room / f"{taken_frame(room)}.color.jpg"
     Image.new("RGB", (32, 24)).save(path)
-    import_fault(room, path.name, "is 32x24; expected 64x48")
+    assert import_fault(room, path.name, "is 32x24; expected 64x48")
 
 
 def test_radius_too_large_for_the_room(room: Path) -> None:
-    import_fault(room, "moves too little", "smaller place radius", place=PlaceRule(10.0))
+    assert import_fault(room, "moves too little", "smaller place radius", place=PlaceRule(10.0))
 
 
 @pytest.fixture(scope="module")

@@ -59,12 +59,8 @@ def run(args: argparse.Namespace) -> int:
     queries, results = outcome.judge(chosen, folder, frames, split, pairs, say)
     values = findings.report(chosen, folder, frames, split, queries, results)
     values |= {"quick": args.quick, "real_pairs": f"{pairs.name}, {len(pairs.queries)} queries" if pairs else None}
-    _write(
-        args,
-        name,
-        values,
-        report.markdown(values, f"python -m butf experiment {args.name}{' --quick' if args.quick else ''}"),
-    )
+    command = f"python -m butf experiment {args.name}{' --quick' if args.quick else ''}"
+    _write(args, name, values, report.markdown(values, command))
     return 0
 
 

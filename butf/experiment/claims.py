@@ -50,8 +50,7 @@ def claims(queries: Queries, results: dict[str, Result]) -> list[dict[str, Any]]
 
 
 def _claim(queries: Queries, a: Result, b: Result, where: str, wanted: float) -> dict[str, Any]:
-    names = [name for name, seen in queries.seen.items() if where == name or where == ("seen" if seen else "unseen")]
-    rows = queries.rows(names)
+    rows = queries.rows(queries.known.get(where, [where]))
     both = sorted(set(a.seeds) & set(b.seeds))
     left, right = (result.hits[[result.seeds.index(seed) for seed in both]][:, rows] for result in (a, b))
     found = seeded_gain(left, right, queries.groups[rows])

@@ -67,10 +67,7 @@ def _entry(result: Result, queries: Queries) -> dict[str, Any]:
         "seconds": round(float(np.mean(seconds)), 1) if seconds else None,
         "seeds": list(result.seeds),
         "conditions": [_recall(name, [name], result, queries) | {"seen": seen} for name, seen in queries.seen.items()],
-        "groups": [
-            _recall(word, [name for name, seen in queries.seen.items() if seen is known], result, queries)
-            for word, known in (("seen", True), ("unseen", False))
-        ],
+        "groups": [_recall(word, names, result, queries) for word, names in queries.known.items()],
         "real": list(result.real),
     }
     if result.side is not None:
@@ -92,8 +89,7 @@ def sweep_points(queries: Queries, results: list[Result]) -> list[dict[str, Any]
             == (None, config["sigma_transfer"])
         ]  # fmt: skip
         groups = []
-        for word, known in (("seen", True), ("unseen", False)):
-            names = [name for name, seen in queries.seen.items() if seen is known]
+        for word, names in queries.known.items():
             rows = queries.rows(names)
             group = _recall(word, names, result, queries)
             if without and without[0] is not result and without[0].seeds == result.seeds:

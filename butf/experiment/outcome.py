@@ -51,6 +51,14 @@ class Queries:
     groups: np.ndarray
     """(Q,) which neighbourhood a query lies in."""
 
+    @property
+    def known(self) -> dict[str, list[str]]:
+        """The conditions that are `seen` and those that are `unseen`."""
+        return {
+            word: [name for name, seen in self.seen.items() if seen is known]
+            for word, known in (("seen", True), ("unseen", False))
+        }
+
     def rows(self, conditions: list[str]) -> np.ndarray:
         """The queries of some conditions, as numbers."""
         return np.flatnonzero(np.isin(self.condition, conditions))

@@ -43,7 +43,7 @@ def _preface(results: dict[str, Any], command: str) -> str:
         text += f"\n\n**Not trained yet ({len(results['missing'])}):** " + ", ".join(results["missing"]) + "."
     if results["deviations"]:
         text += "\n\n**Trained before the plan was changed:** " + "; ".join(results["deviations"]) + "."
-    if not any(model["name"].endswith("-alexnet") for model in results["models"]):
+    if not any("alexnet" in name for name in (*results["missing"], *(model["name"] for model in results["models"]))):
         text += "\n\nAlexNet is left out: where this was made its ImageNet weights could not be had (`BUTF_ALEXNET`)."
     return text
 
