@@ -8,18 +8,23 @@ from pages import shared
 
 HERE = Path(__file__).resolve().parent
 PAGES = (
+    ("home", "Home", ":material/home:"),
     ("explore", "Explore", ":material/travel_explore:"),
     ("compare", "Compare", ":material/monitoring:"),
+    ("localize", "Localize", ":material/pin_drop:"),
     ("train", "Train", ":material/model_training:"),
+    ("data", "Data", ":material/database:"),
+    ("learn", "Learn", ":material/school:"),
 )
 
 
 def main() -> None:
     st.set_page_config(page_title="BU-TF", page_icon=str(HERE / "static" / "logo.svg"), layout="wide")
     st.logo(str(HERE / "static" / "wordmark.svg"), icon_image=str(HERE / "static" / "logo.svg"), size="large")
-    st.html(HERE / "static" / "app.css")
+    for sheet in sorted((HERE / "static").glob("*.css")):
+        st.html(sheet)
     pages = [
-        st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "explore")
+        st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
         for name, title, icon in PAGES
         if (HERE / "pages" / f"{name}.py").exists()
     ]

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     if browser is None:
         raise BadInput("there is no Chromium on this machine; install it to measure the app in a browser")
     with serving() as address:
-        first, clicks = walk(browser, f"{address}/?{options.view}", options.clicks)
+        first, clicks = walk(browser, f"{address}/explore?{options.view}", options.clicks)
     report(first, clicks)
 
 

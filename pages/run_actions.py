@@ -93,4 +93,4 @@ def link_to_explore(state: RunState) -> str:
     own = zoo.name_of(Run(state.path).weights_path)
     asked = [("models", name) for name in dict.fromkeys([*default_models(zoo.available()), own])]
     asked += [("data", name) for name, folder in find_datasets().items() if state.data in (name, str(folder))]
-    return f'<a class="go" href="./?{escape(urlencode(asked))}">Use it on Explore</a>'
+    return f'<a class="go" href="./explore?{escape(urlencode(asked))}">Use it on Explore</a>'

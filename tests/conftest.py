@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import utm
+from browsing import Visitor
 from PIL import Image
 
+from benchmarks._serving import BROWSER_OPTIONS, BROWSERS, installed_browser, serving
 from butf.dataset.areas import Areas, write_areas
 from butf.dataset.frames import Frames, write_frames
 from butf.dataset.modalities import Map, write_map
@@ -142,3 +145,35 @@ def _degrees(metres: list) -> np.ndarray:
     east, north = np.array(metres, float).T
     lat, lon = utm.to_latlon(EASTING + east, NORTHING + north, 31, northern=True)
     return np.stack([lon, lat], axis=1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app on a free port over a small site; yields its address."""
+    from app_site import make_site  # which needs what is written here
+
+    if installed_browser() is None:
+        pytest.skip(f"there is no browser at {', '.join(BROWSERS)}")
+    with serving(make_site(tmp_path_factory.mktemp("site")) | {"OMP_NUM_THREADS": "1"}) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A Chromium for journeys through the app."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if installed_browser() is None:
+        pytest.skip(f"there is no browser at {', '.join(BROWSERS)}")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=installed_browser(), args=list(BROWSER_OPTIONS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visitor(browser, server: str) -> Iterator[Visitor]:
+    """A tab on `server`; the test fails if anything went wrong in it."""
+    tab = Visitor(browser, server)
+    yield tab
+    tab.context.close()
+    assert tab.faults == []

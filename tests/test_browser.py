@@ -1,106 +1,19 @@
-"""Journeys through the running app in a real Chromium, with every address but our own out of reach."""
-
-from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+"""Journeys through Explore and Compare in a real Chromium, with every address but our own out of reach."""
 
 import numpy as np
 import pytest
-from app_site import make_site
+from browsing import PATIENCE_MS, VIEW, Visitor
 from PIL import Image
 
-from benchmarks._serving import BROWSER_OPTIONS, BROWSERS, installed_browser, serving
-
-MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
-VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
 COUNT_RUNS = """() => {
   window.runs = 0
   const busy = () => document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')
   const watch = new MutationObserver(() => { if (busy()) window.runs += 1 })
   watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-stale']})
 }"""
-PATIENCE_MS = 180_000
-# Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
-LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 playwright.expect.set_options(timeout=PATIENCE_MS)
-pytestmark = pytest.mark.skipif(installed_browser() is None, reason=f"there is no browser at {', '.join(BROWSERS)}")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app on a free port over a small site; yields its address."""
-    with serving(make_site(tmp_path_factory.mktemp("site")) | {"OMP_NUM_THREADS": "1"}) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=installed_browser(), args=list(BROWSER_OPTIONS))
-        yield chromium
-        chromium.close()
-
-
-class Visitor:
-    """A tab that notes what goes wrong: errors on the console, failed requests, requests to elsewhere."""
-
-    def __init__(self, browser, address: str, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
-        self.address = address
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.context.route(lambda url: not url.startswith(address), self._refuse)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.faults: list[str] = []
-        self.page.on("console", lambda message: self._note(message.type == "error", message.text, message.location))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url, {"url": answer.url}))
-
-    def _refuse(self, route) -> None:
-        self.faults.append(f"asked for {route.request.url}")
-        route.abort()
-
-    def _note(self, wrong: bool, text: str, location: dict) -> None:
-        if wrong and not location.get("url", "").endswith(LOOKS_FOR_ITSELF):
-            self.faults.append(text)
-
-    def open(self, query: str = VIEW, page: str = "") -> None:
-        self.page.goto(f"{self.address}/{page}?{query}")
-
-    def settle(self) -> None:
-        """Wait until the app has drawn and nothing on it is stale."""
-        self.page.wait_for_function(
-            "() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
-            " && document.querySelector('[data-testid=stMainBlockContainer] h3')"
-        )
-        self.page.wait_for_timeout(300)
-
-    def choose(self, label: str, option: str) -> None:
-        self.page.get_by_role("combobox", name=label).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-
-    def heading(self, text: str) -> None:
-        """Wait for a panel's heading that holds this text."""
-        self.page.locator("h3.panel", has_text=text).first.wait_for()
-        self.settle()
-
-    def radius_is(self, metres: str) -> None:
-        """Wait for the radius: a field is drawn with its default for a moment before it takes its value."""
-        playwright.expect(self.page.get_by_test_id("stNumberInputField").first).to_have_value(metres)
-
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(urlsplit(self.page.url).query)
-
-    def marks(self):
-        return self.page.frame_locator("iframe[title*='st_folium']").locator("svg.mark-svg")
-
-
-@pytest.fixture
-def visitor(browser, server) -> Iterator[Visitor]:
-    tab = Visitor(browser, server)
-    yield tab
-    tab.context.close()
-    assert tab.faults == []
 
 
 def test_a_page_can_be_the_first_that_a_fresh_server_is_asked_for(visitor):
@@ -221,7 +134,7 @@ def test_compare_draws_table_curves_and_differences(visitor):
     playwright.expect(visitor.page.locator("table")).to_have_count(2)
 
 
-@pytest.mark.parametrize("page", ["", "compare"])
+@pytest.mark.parametrize("page", ["explore", "compare"])
 def test_on_a_phone_nothing_is_cut(browser, server, page):
     tab = Visitor(browser, server, 390, 844)
     tab.open(page=page)

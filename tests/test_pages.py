@@ -57,7 +57,7 @@ def opened(page: str = "explore", **query: str | list[str]) -> AppTest:
     for key, value in {"data": "tiny", "models": MODELS, **query}.items():
         app.query_params[key] = value
     app.run()
-    return app if page == "explore" else app.switch_page(f"pages/{page}.py").run()
+    return app.switch_page(f"pages/{page}.py").run()
 
 
 def well(app: AppTest) -> AppTest:

@@ -1,0 +1,64 @@
+"""A visitor of the running app: a tab of a real Chromium that notes whatever goes wrong."""
+
+from urllib.parse import parse_qs, urlsplit
+
+PATIENCE_MS = 180_000
+# Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
+LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
+MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
+VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
+
+
+class Visitor:
+    """A tab that notes what goes wrong: errors on the console, failed requests, requests to elsewhere."""
+
+    def __init__(self, browser, address: str, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
+        self.address = address
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.context.route(lambda url: not url.startswith(address), self._refuse)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.faults: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type == "error", message.text, message.location))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url, {"url": answer.url}))
+
+    def _refuse(self, route) -> None:
+        self.faults.append(f"asked for {route.request.url}")
+        route.abort()
+
+    def _note(self, wrong: bool, text: str, location: dict) -> None:
+        if wrong and not location.get("url", "").endswith(LOOKS_FOR_ITSELF):
+            self.faults.append(text)
+
+    def open(self, query: str = VIEW, page: str = "explore") -> None:
+        self.page.goto(f"{self.address}/{page}?{query}")
+
+    def settle(self) -> None:
+        """Wait until the app has drawn and nothing on it is stale."""
+        self.page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
+            " && document.querySelector('[data-testid=stMainBlockContainer] h3')"
+        )
+        self.page.wait_for_timeout(300)
+
+    def choose(self, label: str, option: str) -> None:
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def heading(self, text: str) -> None:
+        """Wait for a panel's heading that holds this text."""
+        self.page.locator("h3.panel", has_text=text).first.wait_for()
+        self.settle()
+
+    def radius_is(self, metres: str) -> None:
+        """Wait for the radius: a field is drawn with its default for a moment before it takes its value."""
+        from playwright.sync_api import expect
+
+        expect(self.page.get_by_test_id("stNumberInputField").first).to_have_value(metres, timeout=PATIENCE_MS)
+
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def marks(self):
+        return self.page.frame_locator("iframe[title*='st_folium']").locator("svg.mark-svg")
