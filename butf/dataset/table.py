@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,34 @@ DECIMALS = {"time_s": 4, "lat": 9, "lon": 9, "easting_m": 4, "northing_m": 4, "a
 COLUMNS = ("frame", "traversal", "condition", "split", *DECIMALS)
 FRAME_NAME = re.compile(r"\w[\w .+-]*/\w[\w .+-]*")
 SHOWN_FAULTS = 3
+KEPT_FAULTS = 1000  # of each kind: the rest are counted only
 Column = Sequence | np.ndarray
 Pair = tuple[np.ndarray, np.ndarray]
 AGREEMENT_M = 5.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a data set: in which file, what, and what would mend it.
+
+    `row` counts as a spreadsheet does (the header is row 1); row, column and value are empty where they do not apply.
+    """
+
+    file: str
+    what: str
+    row: int | None = None
+    column: str = ""
+    value: str = ""
+
+
+class TableFaults(BadInput):
+    """What is wrong in a frame table: a sentence with the first few faults, `faults` in the order of the rows, `count`
+    of all of them (no more than `KEPT_FAULTS` of a kind are listed)."""
+
+    def __init__(self, text: str, faults: tuple[Fault, ...], count: int) -> None:
+        super().__init__(text)
+        self.faults = faults
+        self.count = count
 
 
 class Table:
@@ -38,23 +64,25 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.columns = _read_columns(path)
-        self.faults: list[tuple[int, str]] = []
+        self.faults: list[Fault] = []
         self.count = 0
 
     def mark(self, bad: np.ndarray, column: str, values: Column, fix: str) -> None:
         """Note a fault for each True of `bad`; `fix` says what is wrong and what is expected."""
         rows = np.flatnonzero(bad)
         self.count += len(rows)
-        for row in rows[:SHOWN_FAULTS].tolist():
-            self.faults.append((row, f"row {row + 2}, column {column}: {str(values[row])!r} {fix}"))
+        for row in rows[:KEPT_FAULTS].tolist():
+            self.faults.append(Fault(self.path.name, fix, row + 2, column, str(values[row])))
 
     def check(self) -> None:
-        """Raise `BadInput` with the first few faults, if there are any."""
+        """Raise `TableFaults` if there are any faults."""
         if not self.count:
             return
-        shown = [text for _, text in sorted(self.faults, key=lambda fault: fault[0])[:SHOWN_FAULTS]]
+        faults = tuple(sorted(self.faults, key=lambda fault: fault.row or 0))
+        shown = [f"row {one.row}, column {one.column}: {one.value!r} {one.what}" for one in faults[:SHOWN_FAULTS]]
         rest = self.count - len(shown)
-        raise BadInput(f"{self.path}: " + "; ".join(shown) + (f"; and {rest} more such faults" if rest else ""))
+        text = f"{self.path}: " + "; ".join(shown) + (f"; and {rest} more such faults" if rest else "")
+        raise TableFaults(text, faults, self.count)
 
     def text(self, column: str) -> np.ndarray | None:
         """(N,) str array of a column, None where absent or wholly empty; an empty cell among others is a fault."""
