@@ -1,0 +1,203 @@
+"""From a data set to what the Data page draws: tracks and frames for the map or plan, and the panels of one frame."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from butf.dataset.areas import Areas
+from butf.dataset.frames import Frames
+from butf.dataset.summary import Count, field_of_view, forward
+from butf.dataset.table import Fault
+from butf.figures.areas_map import Dot, Here, Track
+from butf.figures.classes import class_figure, legend_html
+from butf.figures.depth import map_figure
+from butf.figures.map import fit
+from butf.figures.tables import table_html
+from butf.views import Panel, coverage, has_map, side_scale
+
+MAP_PIXELS = (460, 520)
+MANY_DOTS = 1500
+MANY_BUILDINGS = 1000
+GAP = 4.0
+SIDE_HEIGHT, CLASS_HEIGHT = 196, 176
+MEANING = {"depth": "how far away", "reflectance": "how bright to the lidar", "semantics": "what it is"}
+TAUGHT, UNTAUGHT = "seen in training", "unseen"
+
+
+def points(frames: Frames) -> np.ndarray:
+    """(N, 2): longitude and latitude where the data set has them, else metres east and north."""
+    if has_map(frames):
+        return np.stack([frames.lon, frames.lat], axis=1)
+    return frames.position[:, :2]
+
+
+def tracks(frames: Frames, traversal: str | None = None, tolerance_m: float = 0.0) -> list[Track]:
+    """The traversals (or one of them) split by split, broken where a step is more than `GAP` times the usual one.
+
+    Points that lie within `tolerance_m` metres of the line through the others are left out.
+    """
+    xy, metres, found = points(frames), frames.position[:, :2], []
+    for name in [traversal] if traversal else list(dict.fromkeys(frames.traversal.tolist())):
+        for split in frames.splits:
+            rows = frames.where(split=split, traversal=name)
+            step = np.linalg.norm(np.diff(metres[rows], axis=0), axis=1)
+            breaks = np.flatnonzero(step > GAP * np.median(step)) + 1 if len(step) else []
+            for part in np.split(rows, breaks):
+                if len(part) > 1:
+                    kept = part[corners(metres[part], tolerance_m)] if tolerance_m else part
+                    found.append(Track(name, split, xy[kept]))
+    return found
+
+
+def corners(line: np.ndarray, tolerance: float) -> np.ndarray:
+    """(K,) indices of the points of a line (M, 2) that are needed to follow it within `tolerance` (Douglas and
+    Peucker 1973); both ends are among them."""
+    kept, open_parts = {0, len(line) - 1}, [(0, len(line) - 1)]
+    while open_parts:
+        first, last = open_parts.pop()
+        if last - first < 2:
+            continue
+        away = _distances(line[first + 1 : last], line[first], line[last])
+        if away.max() >= tolerance:
+            middle = first + 1 + int(away.argmax())
+            kept.add(middle)
+            open_parts += [(first, middle), (middle, last)]
+    return np.array(sorted(kept))
+
+
+def _distances(between: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(K,) distances of points (K, 2) to the stretch from `start` to `end`."""
+    along = end - start
+    share = np.clip((between - start) @ along / max(float(along @ along), 1e-12), 0, 1)
+    return np.linalg.norm(between - start - share[:, None] * along, axis=1)
+
+
+def ground(areas: Areas | None) -> Areas | None:
+    """What to draw of the areas at the size of a whole town: houses by the thousand would be sent with every click."""
+    if areas is None or len(areas.buildings) <= MANY_BUILDINGS:
+        return areas
+    return dataclasses.replace(areas, buildings=())
+
+
+def dots(frames: Frames, rows: np.ndarray, most: int = MANY_DOTS) -> tuple[list[Dot], str]:
+    """The frames `rows` (M,) to click, at most `most`, and words for how they were thinned (empty if they were not)."""
+    every = max(1, math.ceil(len(rows) / most))
+    xy = points(frames)
+    shown = [
+        Dot(str(frames.frame[i]), str(frames.split[i]), float(xy[i, 0]), float(xy[i, 1]))
+        for i in rows[::every].tolist()
+    ]
+    words = f"Every {_ordinal(every)} frame of {len(rows):,} can be clicked; the list above has them all."
+    return shown, words if every > 1 else ""
+
+
+def here(frames: Frames, i: int) -> Here:
+    """Where frame i is and which way it looks."""
+    x, y = points(frames)[i].tolist()
+    if frames.orientation is None:
+        return Here(x, y, None)
+    east, north, _ = forward(frames.orientation[i])
+    return Here(x, y, math.degrees(math.atan2(east, north)) % 360)
+
+
+def home(frames: Frames, areas_points: np.ndarray | None = None) -> tuple[tuple[float, float], float]:
+    """Centre (latitude, longitude) and zoom at which all frames, and the corners of the areas (K, 2), are in view."""
+    corners = points(frames) if areas_points is None else np.concatenate([points(frames), areas_points])
+    return fit(corners[:, ::-1], *MAP_PIXELS)
+
+
+def side_panel(frames: Frames, i: int, modality: str) -> Panel | None:
+    """Frame i's map of a modality with its legend and how much was measured; None where it has none.
+
+    Raises `BadInput` when the file is damaged.
+    """
+    side = frames.modality(i, modality)
+    if side is None:
+        return None
+    title, note = modality.capitalize(), coverage(side) or "all measured"
+    alt = f"{title} of {frames.frame[i]}: {MEANING[modality]}"
+    if modality == "semantics":
+        names = frames.modalities[modality].get("classes", ())
+        figure = class_figure(side, names, CLASS_HEIGHT)
+        return Panel(modality, title, note, alt, figure, legend_html(side, names))
+    figure = map_figure(side.values, side.valid, side_scale(frames, modality), SIDE_HEIGHT)
+    return Panel(modality, title, note, alt, figure)
+
+
+def nearest(frames: Frames, traversal: str, before: str | None) -> str:
+    """The frame of a traversal taken nearest to the frame named `before`; its first one without such a frame."""
+    rows = frames.where(traversal=traversal)
+    old = np.flatnonzero(frames.frame == before)
+    at = int(frames.distances(old, rows)[0].argmin()) if len(old) else 0
+    return str(frames.frame[rows[at]])
+
+
+def counts_html(counts: Sequence[Count], splits: Sequence[str]) -> str:
+    """Frames by traversal and split, with what each is for."""
+    head = ["Traversal", "Condition", "Role", "In training", *splits, "All"]
+    body = [
+        [escape(row.traversal), escape(row.condition), row.role, TAUGHT if row.seen else UNTAUGHT]
+        + [f"{row.frames[split]:,}" for split in splits]
+        + [f"<b>{row.total:,}</b>"]
+        for row in counts
+    ]
+    totals = [sum(row.frames[split] for row in counts) for split in splits]
+    body.append(["All", "", "", "", *(f"{total:,}" for total in totals), f"<b>{sum(totals):,}</b>"])
+    return table_html(head, body, "Frames by traversal and split. References are the database, queries are asked.")
+
+
+def cameras_html(frames: Frames) -> str:
+    """The cameras with their intrinsics in pixels and their field of view."""
+    head = ["Camera", "Size", "Focal length", "Principal point", "Field of view"]
+    body = []
+    for camera in frames.cameras:
+        across, down = field_of_view(camera)
+        body.append(
+            [
+                escape(str(camera.name)),
+                f"{camera.width:g} × {camera.height:g}",
+                f"{camera.fx:.1f}, {camera.fy:.1f}",
+                f"{camera.cx:.1f}, {camera.cy:.1f}",
+                f"{across:.0f}° × {down:.0f}°",
+            ]
+        )
+    return table_html(head, body, "Pinhole cameras; lengths in pixels, the first pixel's centre at (0.5, 0.5).")
+
+
+def faults_html(faults: Sequence[Fault], count: int, most: int = 100) -> str:
+    """What is wrong, one row a fault."""
+    head = ["File", "Row", "Column", "Value", "What is wrong, and what mends it"]
+    body = [
+        [
+            f"<code>{escape(fault.file)}</code>",
+            "" if fault.row is None else str(fault.row),
+            escape(fault.column),
+            f"<code>{escape(fault.value[:60])}</code>" if fault.column else "",
+            f'<span class="wrap">{escape(fault.what)}</span>',
+        ]
+        for fault in faults[:most]
+    ]
+    shown = min(most, len(faults))
+    words = f"All {count:,} faults" if shown == count else f"The first {shown:,} of {count:,} faults"
+    return table_html(head, body, f"{words}. Rows count as in a spreadsheet: the header is row 1.")
+
+
+def faults_csv(faults: Sequence[Fault]) -> str:
+    """The same list as a table to keep."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "row", "column", "value", "what is wrong"])
+    writer.writerows([fault.file, fault.row or "", fault.column, fault.value, fault.what] for fault in faults)
+    return stream.getvalue()
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
