@@ -1,0 +1,33 @@
+"""Learn: the method taught by touching it, one lesson at a time."""
+
+import streamlit as st
+
+from butf.teaching.references import references_html
+from pages import shared
+from pages.lessons import diversification, localization, netvlad, recall, training, triplets
+
+LESSONS = {
+    "Localization": localization.draw,
+    "Triplets": triplets.draw,
+    "Training": training.draw,
+    "Diversification": diversification.draw,
+    "NetVLAD": netvlad.draw,
+    "Recall": recall.draw,
+}
+
+
+def main() -> None:
+    st.html("<h1 class='unseen'>Learn</h1>")
+    with st.container(horizontal=True, vertical_alignment="center", key="lessons"):
+        lesson = st.segmented_control(
+            "Lesson", list(LESSONS), default="Localization", required=True, key="lesson", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        with st.popover("References", icon=":material/menu_book:"):
+            st.html(references_html())
+    LESSONS[lesson]()
+
+
+shared.enter_app()
+with shared.told_plainly():
+    main()

@@ -1,0 +1,40 @@
+"""The diversification loss: three sliders, the hinge, what it demands, and what came of it here."""
+
+import streamlit as st
+
+from butf.experiment import summary
+from butf.figures.gallery import heading_html
+from butf.figures.hinge import hinge_figure
+from butf.teaching.diversification import demand, hinge, outcome
+
+EQUATION = r"Loss_{div} = \max\left(Loss_{triplet}^{full} - Loss_{triplet}^{main} + \lambda_{div},\ 0\right) \qquad (4)"
+WHY = (
+    "The full descriptor is main and side together. If the side part only repeats the main one, both have the same "
+    "triplet loss; equation 4 asks that the full one be better by a margin, so the side part must add something."
+)
+CANCELS = (
+    "With equation 3 (σ = 1) in force as well, the slope −1 cancels the main descriptor's own +1 wherever the hinge is "
+    "active: the main loss then counts nothing, and the full one twice."
+)
+
+
+def draw() -> None:
+    left, right = st.columns([1, 1.7], gap="large")
+    with left:
+        st.html(heading_html("Diversification loss"))
+        st.latex(EQUATION)
+        main = st.slider("Triplet loss of the main descriptor", 0.0, 1.0, 0.5, 0.01, key="main", bind="query-params")
+        full = st.slider("Triplet loss of the full descriptor", 0.0, 1.0, 0.45, 0.01, key="full", bind="query-params")
+        margin = st.slider("Margin λ_div", 0.0, 0.5, 0.1, 0.01, key="margin", bind="query-params")
+        now = hinge(full, main, margin)
+        st.html(
+            f'<p class="answer-line"><b>{now.value:.2f}</b></p><p>{demand(full, main, margin)}</p>'
+            f'<p class="slopes">slope in full {now.slope_full:+.0f}, in main {now.slope_main:+.0f}</p>'
+        )
+    with right:
+        alt = f"The hinge over the full descriptor's loss: {now.value:.2f} at {full:.2f}"
+        st.plotly_chart(hinge_figure(full, main, margin), key="hinge", alt=alt)
+        st.html(f'<p class="told">{WHY} {CANCELS}</p>')
+        came = outcome(summary.load("town", "test"))
+        if came:
+            st.html(heading_html("Here, bu-tf with it against without", "; ".join(came)))

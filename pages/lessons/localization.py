@@ -1,0 +1,50 @@
+"""Direct against indirect localization on a real query."""
+
+import streamlit as st
+
+from butf import browse, views
+from butf.figures.gallery import heading_html, metres_text
+from butf.figures.localization import error_figure, ranked_html, way_html
+from butf.teaching import localization
+from pages import loading
+from pages.lessons.asking import ask_question
+
+DIRECT = ("picture", "network", "position and orientation")
+DIRECT_TOLD = (
+    "PoseNet and its kin: accurate, but the network knows one small area by heart. None is trained here, so there is "
+    "no number to show."
+)
+INDIRECT_TOLD = (
+    "Any area with geo-referenced pictures will do. The place is as exact as the database is dense; local features "
+    "would then refine it on the first k."
+)
+
+
+def draw() -> None:
+    asked = ask_question()
+    if asked is None:
+        return
+    k = st.slider("Candidates k", 1, 10, 5, key="k_learn", bind="query-params", width=320)
+    frames, choice = asked.choice.frames, asked.choice
+    searches = loading.searches_of(choice, [asked.model])
+    result = browse.answers(browse.asked_frame(frames, asked.query), [asked.model], searches, k, choice.rule)[0]
+    left, right = st.columns([1.55, 1], gap="large")
+    with left:
+        picture, ways = st.columns([1, 1.5], gap="medium")
+        with picture.container(gap="xxsmall"):
+            st.html(heading_html("Query", frames.frame[asked.query]))
+            st.image(frames.image(asked.query), width="stretch", alt=f"The query picture {frames.frame[asked.query]}")
+        indirect = ("picture", "descriptor f(q)", f"nearest of {len(searches[0].database)}", "its position")
+        ways.html(way_html("Direct", DIRECT, DIRECT_TOLD) + way_html("Indirect", indirect, INDIRECT_TOLD))
+        column = views.columns(frames, [result], lambda i: loading.picture_of(choice, i))[0]
+        st.html(ranked_html(column))
+    with right:
+        draw_plan(localization.plan(frames, choice.split, result), choice.rule.radius_m)
+
+
+def draw_plan(plan: localization.Plan, radius_m: float) -> None:
+    error = metres_text(plan.error_m)
+    st.html(heading_html(f"Off by {error}", f"best of the first {len(plan.marks)}: {metres_text(plan.best_m)}"))
+    figure = error_figure(plan.database, plan.query, radius_m, plan.marks)
+    alt = f"Plan in metres: the true place, the database, and the first candidate, {error} away"
+    st.plotly_chart(figure, key="error plan", alt=alt)
