@@ -106,6 +106,11 @@ def default_models(cards: Sequence[Card]) -> list[str]:
     return [name for name in SHOWN_FIRST if name in names] or names[:3]
 
 
+def explained_first(models: Sequence[Model]) -> str:
+    """The model whose answer is looked at more closely at first: one that reconstructs, where there is one."""
+    return next((model.name for model in models if model.card.encoding is not None), models[0].name)
+
+
 def filters(models: Sequence[Model]) -> dict[str, str]:
     """What the list of queries may be narrowed to: key -> words.
 

@@ -159,11 +159,17 @@ def map_view(
 
 
 def plan(
-    frames: Frames, split: str, query: int | None, marks: Sequence[Mark], radius_m: float, height: int
+    frames: Frames,
+    split: str,
+    query: int | None,
+    marks: Sequence[Mark],
+    radius_m: float,
+    height: int,
+    chosen: tuple[str, int] | None = None,
 ) -> go.Figure:
     """The query and the candidates over the database in local metres."""
     here = None if query is None else tuple(frames.position[query, :2])
-    return plan_figure(frames.position[frames.database(split)], here, radius_m, marks, height)
+    return plan_figure(frames.position[frames.database(split)], here, radius_m, marks, height, chosen)
 
 
 def has_map(frames: Frames) -> bool:

@@ -3,19 +3,13 @@
 import random
 
 import streamlit as st
-from streamlit_folium import st_folium
 
 from butf import browse, views
 from butf.figures import gallery
-from butf.figures.map import answer_layer, base_map
-from butf.figures.marks import Mark
 from butf.networks.zoo import Model
-from butf.retrieval.explore import QueryResult
-from pages import loading, shared
+from pages import answers, closer, loading, shared
 
-MAP_HEIGHT = 440
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-TILES = "Asks openstreetmap.org for pictures of the map. While this is off, nothing leaves this machine."
 
 
 def main() -> None:
@@ -35,7 +29,12 @@ def main() -> None:
     draw_query(choice, asked, models)
     if models:
         searches = loading.searches_of(choice, models)
-        draw_answers(choice, asked, browse.answers(asked, models, searches, k, choice.rule))
+        results = browse.answers(asked, models, searches, k, choice.rule)
+        above = st.container()
+        picked = closer.ask(models, k)
+        with above:
+            answers.draw(choice, asked, results, (picked.model, picked.rank))
+        closer.draw(choice, asked, models, searches, results, picked)
     else:
         st.info(shared.NO_MODEL, icon=":material/model_training:")
 
@@ -111,30 +110,6 @@ def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) 
             st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt)
             if panel.foot:
                 st.html(panel.foot)
-
-
-def draw_answers(choice: shared.Choice, asked: browse.Asked, results: list[QueryResult]) -> None:
-    frames = choice.frames
-    left, right = st.columns([2.5, 1], gap="medium")
-    left.html(gallery.candidates_html(views.columns(frames, results, lambda i: loading.picture_of(choice, i))))
-    marks = views.marks(frames, results)
-    with right.container(gap="xsmall"):
-        if views.has_map(frames):
-            draw_map(choice, asked, marks)
-        else:
-            plan = views.plan(frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
-            st.plotly_chart(plan, key="plan", config=QUIET, alt="Plan of the query and the candidates, in metres")
-
-
-def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark]) -> None:
-    dark, tiles = shared.is_dark(), st.session_state.get("tiles", False)
-    view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
-    st_folium(
-        base_map(loading.ground_of(choice), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
-        center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
-        feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark),
-    )  # fmt: skip
-    st.toggle("OpenStreetMap tiles", key="tiles", help=TILES)
 
 
 shared.enter_app()

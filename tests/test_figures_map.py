@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from streamlit_folium import generate_js_hash, generate_leaflet_string
 from butf.dataset.areas import read_areas
 from butf.figures.ground import around, packed
 from butf.figures.map import answer_layer, base_map, fit
-from butf.figures.marks import Mark, plan_figure
+from butf.figures.marks import Mark, marked, plan_figure
 
 HERE = (48.80, 2.30)
 MARKS = [
@@ -155,8 +156,17 @@ def test_the_plan_is_true_to_scale_and_holds_all_marks():
     assert figure.layout.yaxis.scaleanchor == "x"
     circle = figure.layout.shapes[0]
     assert (circle.x1 - circle.x0) / 2 == 0.25
-    assert [list(row) for row in named["image-only"].customdata] == [["reference/000001"]]
+    assert list(named["image-only"].customdata) == ["image-only: candidate 1, 12 m away, right (reference/000001)"]
 
 
 def test_a_plan_of_ones_own_photo_has_no_circle():
     assert not plan_figure(np.zeros((5, 2)), None, 25, MARKS).layout.shapes
+
+
+def test_the_chosen_mark_stands_before_the_others_and_a_click_tells_which_it_was():
+    spots = layer_spots(answer_layer(HERE, 25, MARKS, dark=False, chosen=(MARKS[1].model, MARKS[1].rank)))
+    front = max(spots, key=lambda spot: spot["z"])
+    assert "chosen" in front["html"] and unescape(front["text"]) == MARKS[1].tooltip
+    assert sum("chosen" in spot["html"] for spot in spots) == 1
+    assert [marked(MARKS, mark.tooltip) for mark in MARKS] == MARKS
+    assert marked(MARKS, "the query") is None and marked(MARKS, None) is None

@@ -67,7 +67,10 @@ def well(app: AppTest) -> AppTest:
 
 
 def html(app: AppTest) -> str:
-    return "".join(element.proto.body for element in app.get("html"))
+    """What pages draw as HTML, the gallery's own component included."""
+    drawn = [json.loads(found.proto.mixed.json or found.proto.json or "{}") for found in app.get("bidi_component")]
+    galleries = [entry["html"] for entry in drawn if "html" in entry]
+    return "".join([element.proto.body for element in app.get("html")] + galleries)
 
 
 def test_explore_shows_one_query_and_all_models(site):
@@ -77,7 +80,7 @@ def test_explore_shows_one_query_and_all_models(site):
     assert [page.count(f'aria-label="Candidates of {name}"') for name in MODELS] == [1, 1, 1]
     assert page.count('<li class="card') == 3 * 4  # the test database has four pictures
     assert "AbsRel" in page
-    assert len(app.get("plotly_chart")) == 3
+    assert [found.key for found in app.get("plotly_chart")] == ["true", "predicted", "error", "moves"]
 
 
 def test_answers_agree_with_the_library(site):
@@ -116,9 +119,43 @@ def test_another_condition_shows_the_same_place(site):
     assert "night/000010, a condition unseen in training" in html(app)
 
 
+def test_a_closer_look_in_every_way(site):
+    app = well(opened(condition="night", query="000010"))
+    assert app.selectbox(key="by").value == "my-bu-tf"  # the first that reconstructs
+    assert "similarity" in html(app) and any("by the side descriptor" in text.value for text in app.caption)
+    app = well(app.selectbox(key="by").select("my-image-only").run())
+    assert any("one descriptor only" in text.value for text in app.caption)
+    app = well(app.segmented_control[0].set_value("Swipe").run())
+    drawn = [json.loads(found.proto.mixed.json or found.proto.json or "{}") for found in app.get("bidi_component")]
+    assert [entry["title"] for entry in drawn if "title" in entry] == ["Reconstructed by my-bu-tf", "True depth"]
+    app = well(app.segmented_control[0].set_value("In 3-D").run())
+    drawn = [found.key for found in app.get("plotly_chart")]
+    assert drawn[-2:] == ["cloud Reconstructed by my-bu-tf", "cloud True depth"]
+    app = well(app.segmented_control[0].set_value("Files").run())
+    labels = [found.proto.label for found in app.get("download_button")]
+    assert labels == ["Picture, PNG", "Answers, JSON", "PNG", "NPY", "PNG", "NPY"]
+    assert any("metres x 256" in text.value for text in app.caption)
+
+
+def test_without_a_decoder_the_closer_looks_say_what_to_choose(site):
+    for look in ("Swipe", "In 3-D"):
+        app = well(opened(models=["my-image-only"], look=look))
+        assert "choose bu-tf" in app.info[0].value
+
+
+def test_the_picked_candidate_is_marked_and_moves_back_when_it_is_no_longer_there(site):
+    app = well(opened(k="4", by="my-hallucination", rank="4"))
+    assert html(app).count('aria-pressed="true"><img') == 1
+    assert 'data-pick="4 my-hallucination" aria-pressed="true"' in html(app)
+    app = well(app.slider(key="k").set_value(2).run())
+    assert 'data-pick="1 my-hallucination" aria-pressed="true"' in html(app)
+    app = well(app.multiselect(key="models").set_value(["my-image-only"]).run())
+    assert 'data-pick="1 my-image-only" aria-pressed="true"' in html(app)
+
+
 def test_k_and_radius_change_the_answer_without_inference(site, monkeypatch):
     app = well(opened())
-    before = html(app).count('class="card right"')
+    before = html(app).count('class="card right')
 
     def refuse(*_):
         raise AssertionError("the network was asked again")
@@ -128,9 +165,9 @@ def test_k_and_radius_change_the_answer_without_inference(site, monkeypatch):
     assert html(app).count("<li") == 9
     app = well(app.slider(key="k").set_value(4).run())
     app = well(app.number_input(key="radius").set_value(1000.0).run())
-    assert html(app).count('class="card right"') == 12 > before
+    assert html(app).count('class="card right') == 12 > before
     app = well(app.number_input(key="radius").set_value(0.5).run())
-    assert html(app).count('class="card right"') == 0
+    assert html(app).count('class="card right') == 0
     assert "the database has no true match" in html(app)
 
 
@@ -204,7 +241,7 @@ def test_a_run_that_is_deleted_leaves_the_choice(site):
 def test_data_without_places_on_the_globe_gets_a_plan(site):
     local_copy(site / "data" / "tiny", drop=("lat", "lon"))
     app = well(opened())
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 5  # with the plan and the ranks
     assert not [t for t in app.toggle if t.key == "tiles"]
 
 

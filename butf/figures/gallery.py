@@ -70,9 +70,18 @@ def metres_text(metres: float) -> str:
     return f"{metres:.1f} m" if metres < 10 else f"{metres:.0f} m"
 
 
-def candidates_html(columns: Sequence[Column]) -> str:
-    """The answers of several models side by side as HTML; the looks are in `static/app.css`, names are escaped."""
-    return f'<div class="answers">{"".join(_column(column) for column in columns)}</div>'
+def candidates_html(columns: Sequence[Column], chosen: tuple[str, int] | None = None) -> str:
+    """The answers of several models side by side as HTML; the looks are in `static/app.css`, names are escaped.
+
+    Each picture is a button whose `data-pick` is "rank model"; the `chosen` one, (model, rank), is marked.
+    """
+    return f'<div class="answers">{"".join(_column(column, chosen) for column in columns)}</div>'
+
+
+def picked(pick: str) -> tuple[str, int]:
+    """What a `data-pick` says: the model's name and the rank."""
+    rank, _, model = pick.partition(" ")
+    return model, int(rank)
 
 
 def heading_html(title: str, note: str = "") -> str:
@@ -108,9 +117,9 @@ def model_html(name: str) -> str:
     return f'<i style="color: {model_colour(name)}" aria-hidden="true">{mark}</i> {escape(name)}'
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, chosen: tuple[str, int] | None) -> str:
     name = escape(column.model)
-    cards = "".join(_card(card, column.model) for card in column.cards)
+    cards = "".join(_card(card, column.model, chosen == (column.model, card.rank)) for card in column.cards)
     return (
         f'<section class="answer" style="--model: {model_colour(column.model)}" aria-label="Candidates of {name}">'
         f'<h3>{model_html(column.model)}</h3><p class="note">{escape(column.note)}</p>'
@@ -118,15 +127,16 @@ def _column(column: Column) -> str:
     )
 
 
-def _card(card: Card, model: str) -> str:
+def _card(card: Card, model: str, chosen: bool) -> str:
     kind, mark, word = _verdict(card.correct)
     where = "" if card.metres is None else f"<b>{metres_text(card.metres)}</b>"
     alt = f"Candidate {card.rank} of {model}: {card.frame}" + (f", {word}" if word else "")
     badge = f'<span class="badge">{mark} {word}</span>' if word else ""
     return (
-        f'<li class="card {kind}" data-frame="{escape(card.frame)}">'
+        f'<li class="card {kind}{" chosen" if chosen else ""}" data-frame="{escape(card.frame)}">'
+        f'<button type="button" data-pick="{card.rank} {escape(model)}" aria-pressed="{str(chosen).lower()}">'
         f'<img src="{escape(card.picture)}" alt="{escape(alt)}" title="{escape(card.frame)}">'
-        f'<span class="rank">{card.rank}</span>{badge}'
+        f'<span class="rank">{card.rank}</span>{badge}</button>'
         f'<p>{where}<span title="L2 distance between descriptors">d&nbsp;{card.distance:.3f}</span></p></li>'
     )
 

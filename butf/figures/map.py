@@ -70,16 +70,24 @@ def base_map(
 
 
 def answer_layer(
-    query: tuple[float, float] | None, radius_m: float, marks: Sequence[Mark], dark: bool
+    query: tuple[float, float] | None,
+    radius_m: float,
+    marks: Sequence[Mark],
+    dark: bool,
+    chosen: tuple[str, int] | None = None,
 ) -> folium.FeatureGroup:
     """The query (latitude, longitude) with its radius, and each model's candidates in its colour and shape.
 
-    A right candidate is filled, a wrong one hollow; every mark says in words what it is.
+    A right candidate is filled, a wrong one hollow; every mark says in words what it is. The `chosen` one, (model,
+    rank), stands before the others with a ring around it.
     """
     colours = palette(dark)
     layer = folium.FeatureGroup(name="answer")
     models = list(dict.fromkeys(mark.model for mark in marks))
-    spots = [_spot(mark, _shift(models.index(mark.model), len(models)), colours) for mark in marks]
+    spots = [
+        _spot(mark, _shift(models.index(mark.model), len(models)), colours, chosen == (mark.model, mark.rank))
+        for mark in marks
+    ]
     if query is not None:
         circle = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
         folium.Circle(query, radius=radius_m, interactive=False, **circle).add_to(layer)
@@ -132,19 +140,20 @@ SHAPES = {
 }
 
 
-def _spot(mark: Mark, shift: tuple[float, float], colours: Palette) -> dict:
+def _spot(mark: Mark, shift: tuple[float, float], colours: Palette, chosen: bool) -> dict:
     colour, wrong = model_colour(mark.model), mark.correct is False
     fill, line, ink = (colours.background, colour, colour) if wrong else (colour, colours.background, "#ffffff")
     look = f'fill="{fill}" stroke="{line}" stroke-width="2"'
     shape = SHAPES.get(model_symbol(mark.model), SHAPES["circle"]).format(look=look)
+    ring = f'<circle cx="12" cy="12" r="15" fill="none" stroke="{colour}" stroke-width="3"/>' if chosen else ""
     svg = (
-        '<svg class="mark-svg" width="24" height="24" viewBox="0 0 24 24" role="img"'
-        f' aria-label="{escape(mark.text)}">{shape}'
+        '<svg class="mark-svg" width="24" height="24" viewBox="0 0 24 24" role="img" overflow="visible"'
+        f' aria-label="{escape(mark.text)}{", chosen" if chosen else ""}">{ring}{shape}'
         f'<text x="12" y="15.6" text-anchor="middle" fill="{ink}">{mark.rank}</text></svg>'
     )
     anchor = [round(12 - shift[0]), round(12 - shift[1])]
-    text = escape(f"{mark.text} ({mark.frame})")
-    return {"at": [mark.y, mark.x], "anchor": anchor, "size": 24, "z": -100 * mark.rank, "html": svg, "text": text}
+    z = 10_000 if chosen else -100 * mark.rank
+    return {"at": [mark.y, mark.x], "anchor": anchor, "size": 24, "z": z, "html": svg, "text": escape(mark.tooltip)}
 
 
 def _query_svg(colours: Palette) -> str:

@@ -31,12 +31,31 @@ class Mark:
         far = "" if self.metres is None else f", {metres_text(self.metres)} away"
         return f"{self.model}: candidate {self.rank}{far}{word}"
 
+    @property
+    def tooltip(self) -> str:
+        """What tells a mark from every other one, and what a click on the map gives back."""
+        return f"{self.text} ({self.frame})"
+
+
+def marked(marks: Sequence[Mark], tooltip: str | None) -> Mark | None:
+    """The mark of that tooltip; None where it is none of these."""
+    return next((mark for mark in marks if mark.tooltip == tooltip), None)
+
 
 def plan_figure(
-    database: np.ndarray, query: tuple[float, float] | None, radius_m: float, marks: Sequence[Mark], height: int = 440
+    database: np.ndarray,
+    query: tuple[float, float] | None,
+    radius_m: float,
+    marks: Sequence[Mark],
+    height: int = 440,
+    chosen: tuple[str, int] | None = None,
 ) -> go.Figure:
-    """Query, radius and candidates in metres; the database `(D, 2)` as small grey points. Wrong ones are hollow."""
+    """Query, radius and candidates in metres; the database `(D, 2)` as small grey points. Wrong ones are hollow.
+
+    The `chosen` one, (model, rank), has a ring; `customdata` of a candidate is its tooltip.
+    """
     figure = go.Figure(_points(database))
+    figure.add_traces([_ring(mark) for mark in marks if chosen == (mark.model, mark.rank)])
     figure.add_traces(list(_candidates(marks)))
     if query is not None:
         x, y = query
@@ -73,11 +92,16 @@ def _candidates(marks: Sequence[Mark]) -> Iterator[go.Scatter]:
             y=[mark.y for mark in own],
             mode="markers",
             name=model,
-            customdata=[[mark.frame] for mark in own],
-            hovertext=[f"{mark.text} ({mark.frame})" for mark in own],
+            customdata=[mark.tooltip for mark in own],
+            hovertext=[mark.tooltip for mark in own],
             hoverinfo="text",
             marker=look,
         )
+
+
+def _ring(mark: Mark) -> go.Scatter:
+    look = {"size": 28, "symbol": "circle-open", "color": NEUTRAL, "line": {"width": 2.5}}
+    return go.Scatter(x=[mark.x], y=[mark.y], mode="markers", name="chosen", hoverinfo="skip", marker=look)
 
 
 def _query(x: float, y: float) -> go.Scatter:

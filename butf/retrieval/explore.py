@@ -53,12 +53,14 @@ class QueryResult:
 
 @dataclass(frozen=True, eq=False)
 class SplitSearch:
-    """All queries of a split ranked by one model."""
+    """All queries of a split ranked by one model; `table` `(D, C)` and `asked` `(Q, C)` are their descriptors."""
 
     model_name: str
     frames: Frames
     retrieval: Retrieval
     index: Index
+    table: np.ndarray
+    asked: np.ndarray
     _judged: dict[PlaceRule, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
@@ -104,6 +106,10 @@ class SplitSearch:
         found = zip(self.database[rows[0]], distances[0], strict=True)
         candidates = tuple(Candidate(rank, int(i), float(distance)) for rank, (i, distance) in enumerate(found, 1))
         return QueryResult(self.model_name, None, None, None, candidates)
+
+    def descriptor(self, query: int) -> np.ndarray:
+        """The descriptor `(C,)` of a query frame; raises `KeyError` when it is no query of this split."""
+        return self.asked[self._row(query)]
 
     def _row(self, query: int) -> int:
         rows = np.flatnonzero(self.queries == query)
@@ -162,9 +168,10 @@ def split_search(
     descriptors = bank(frames, indices, model, progress, keep)
     row = np.full(len(frames), -1)
     row[indices] = np.arange(len(indices))
-    queries, table = np.concatenate(conditions), descriptors[row[database]]
-    found = ranking(frames, queries, database, descriptors[row[queries]], table, depth)
-    return SplitSearch(model.name, frames, found, Index.build(table))
+    queries = np.concatenate(conditions)
+    table, asked = descriptors[row[database]], descriptors[row[queries]]
+    found = ranking(frames, queries, database, asked, table, depth)
+    return SplitSearch(model.name, frames, found, Index.build(table), table, asked)
 
 
 def query_table(searches: Sequence[SplitSearch], rule: PlaceRule | None = None) -> QueryTable:

@@ -1,0 +1,59 @@
+"""Two small components of our own: a gallery whose pictures can be picked, and a swipe between two pictures."""
+
+import streamlit as st
+
+from butf.closeup import Swipe
+
+GALLERY_JS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector(".gallery")
+  if (box.shown !== data.html) {
+    const held = box.contains(document.activeElement) && document.activeElement.dataset.pick
+    box.innerHTML = box.shown = data.html
+    if (held) box.querySelector(`[data-pick="${CSS.escape(held)}"]`)?.focus({ preventScroll: true })
+  }
+  box.onclick = (event) => {
+    const button = event.target.closest("[data-pick]")
+    if (button) setTriggerValue("picked", button.dataset.pick)
+  }
+}
+"""
+SWIPE_HTML = """
+<figure class="swipe"><img class="under"><img class="over"><span class="edge" aria-hidden="true"></span>
+<input type="range" min="0" max="100" value="50" step="0.5"></figure>
+"""
+SWIPE_JS = """
+export default function ({ data, parentElement }) {
+  const [figure] = parentElement.getElementsByClassName("swipe")
+  const [under, over] = figure.querySelectorAll("img")
+  const range = figure.querySelector("input")
+  const show = (image, source, words) => {
+    if (image.src !== source) image.src = source
+    image.alt = words
+  }
+  show(under, data.side, data.title)
+  show(over, data.picture, "The photograph")
+  range.setAttribute("aria-label", `How much of the photograph covers: ${data.title}`)
+  range.oninput = () => figure.style.setProperty("--at", `${range.value}%`)
+  range.oninput()
+}
+"""
+
+_gallery = st.components.v2.component(
+    "butf_gallery", html='<div class="gallery"></div>', js=GALLERY_JS, isolate_styles=False
+)
+_swipe = st.components.v2.component("butf_swipe", html=SWIPE_HTML, js=SWIPE_JS, isolate_styles=False)
+
+
+def gallery(html: str, key: str, on_pick) -> None:
+    """HTML whose buttons have `data-pick`; pressing one calls `on_pick` with what it says."""
+
+    def picked() -> None:
+        on_pick(st.session_state[key]["picked"])
+
+    _gallery(data={"html": html}, key=key, on_picked_change=picked)
+
+
+def swipe(view: Swipe, key: str) -> None:
+    """The photograph over a side map of it; by mouse, finger or arrow keys one is drawn over the other."""
+    _swipe(data={"picture": view.picture, "side": view.side, "title": view.title}, key=key)
