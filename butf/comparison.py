@@ -11,7 +11,10 @@ from typing import Any
 from butf import files
 from butf.dataset.frames import PlaceRule
 from butf.errors import BadInput
+from butf.figures.bars import Bar
 from butf.figures.recall import Curve, Gain, points_text
+from butf.figures.size import Sized
+from butf.networks.card import Card
 from butf.retrieval.recall import wilson
 
 BASELINE = "image-only"
@@ -94,6 +97,15 @@ def conditions(evaluation: dict[str, Any]) -> list[Condition]:
     return sorted(found, key=lambda condition: not condition.seen)
 
 
+def groups(found: Sequence[Condition]) -> dict[str, list[str]]:
+    """What a mean may be taken over: all conditions, and the seen and the unseen ones where there are both."""
+    parts = {
+        word: [condition.name for condition in found if condition.seen is seen]
+        for word, seen in (("seen", True), ("unseen", False))
+    }
+    return {"all": [condition.name for condition in found]} | (parts if all(parts.values()) else {})
+
+
 def recall_curves(evaluation: dict[str, Any], condition: str, by_distance: bool = False) -> list[Curve]:
     """recall@N, or recall@D with `by_distance`, of each model under a condition, with 95 % intervals."""
     curves = []
@@ -106,6 +118,48 @@ def recall_curves(evaluation: dict[str, Any], condition: str, by_distance: bool 
         x, y = [x for x, _ in points], [y for _, y in points]
         curves.append(Curve(entry["name"], x, y, [low for low, _ in bounds], [high for _, high in bounds]))
     return curves
+
+
+def bars(evaluation: dict[str, Any]) -> list[Bar]:
+    """recall@1 of each model under each condition, the seen ones first, with 95 % intervals."""
+    return [
+        Bar(entry["name"], condition.name, condition.seen, recall, *interval, condition.queries - condition.unmatched)
+        for condition in conditions(evaluation)
+        for entry in evaluation["models"]
+        for recall, interval in [_recall1(_condition(entry, condition.name))]
+        if recall is not None and interval is not None
+    ]
+
+
+def sizes(evaluation: dict[str, Any], names: Sequence[str]) -> list[Sized]:
+    """Each model's size and its recall@1 averaged over the conditions `names`, with the 95 % interval of the mean.
+
+    The interval puts the conditions' Wilson intervals together as independent ones (the method of variance estimates
+    recovery: Zou and Donner, Statistics in Medicine 2008).
+    """
+    found = []
+    for entry in evaluation["models"]:
+        measured = [_recall1(_condition(entry, name)) for name in names]
+        known = [(recall, *interval) for recall, interval in measured if recall is not None and interval is not None]
+        if known:
+            mean = sum(recall for recall, _, _ in known) / len(known)
+            below = math.hypot(*(recall - low for recall, low, _ in known)) / len(known)
+            above = math.hypot(*(high - recall for recall, _, high in known)) / len(known)
+            found.append(
+                Sized(entry["name"], entry["parameters"], entry["size_ratio"], mean, mean - below, mean + above)
+            )
+    return found
+
+
+def trained_elsewhere(cards: Sequence[Card], data: str) -> str | None:
+    """A sentence that names the models trained on another data set than `data`; None when there are none."""
+    others = [f"{card.name} on {card.data}" for card in cards if card.data not in (None, data)]
+    if not others:
+        return None
+    return (
+        f"Trained on another data set than {data}: {', '.join(others)}. Their conditions count as seen where the "
+        f"names agree; to compare on equal terms, train on {data}."
+    )
 
 
 def baseline(evaluation: dict[str, Any]) -> str | None:
@@ -132,7 +186,7 @@ def rows(evaluation: dict[str, Any]) -> list[Row]:
     return [
         Row(
             model=entry["name"],
-            recall1={c["condition"]: (c["recall"]["1"], _interval(c)) for c in entry["conditions"]},
+            recall1={c["condition"]: _recall1(c) for c in entry["conditions"]},
             gains=tuple(gain for gain in found if gain.model == entry["name"]),
             parameters=entry["parameters"],
             size_ratio=entry["size_ratio"],
@@ -184,6 +238,6 @@ def _condition(entry: dict[str, Any], condition: str) -> dict[str, Any]:
     return next(c for c in entry["conditions"] if c["condition"] == condition)
 
 
-def _interval(condition: dict[str, Any]) -> tuple[float, float] | None:
+def _recall1(condition: dict[str, Any]) -> tuple[float | None, tuple[float, float] | None]:
     interval = condition["interval95"].get("1")
-    return None if interval is None or None in interval else tuple(interval)
+    return condition["recall"]["1"], None if interval is None or None in interval else tuple(interval)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from butf import browse, comparison, views
+from butf import browse, closeup, comparison, views
 from butf.dataset.areas import Areas
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
+from butf.figures.sprite import Sprite, sprite_sheet
 from butf.networks import zoo
 from butf.retrieval.bank import Progress
 from butf.retrieval.evaluate import evaluate
@@ -19,10 +20,11 @@ from butf.retrieval.explore import SplitSearch, split_search
 if TYPE_CHECKING:
     from pages.shared import Choice
 
-SHELVES = {"models": 6, "searches": 16, "sides": 64, "evaluations": 16}
+SHELVES = {"models": 6, "searches": 16, "sides": 64, "overlays": 64, "evaluations": 16, "sprites": 4}
 WORDS = {
     "searches": "Describing the pictures with {}; this happens once",
     "evaluations": "Measuring {}; this happens once",
+    "sprites": "Making small pictures of {}; this happens once",
 }
 
 
@@ -80,6 +82,18 @@ def side_view_of(choice: "Choice", asked: browse.Asked, models: Sequence[zoo.Mod
     """The side modality of a picture; another k or radius asks for it again and gets the same one."""
     key = (*_question(choice, models), asked.key)
     return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models))
+
+
+def overlays_of(choice: "Choice", asked: browse.Asked, model: zoo.Model, candidate: int) -> list[closeup.Overlay]:
+    """Where a model finds a picture and a candidate alike."""
+    key = (*_question(choice, [model]), asked.key, candidate)
+    return _shelf("overlays").get(key, lambda: closeup.overlays(choice.frames, asked, model, candidate))
+
+
+def sprite_of(choice: "Choice", rows: Sequence[int]) -> Sprite:
+    """Small pictures of some frames of the split on one sheet."""
+    key = (choice.folder, browse.stamp(choice.folder), choice.split, tuple(rows))
+    return _made("sprites", key, choice.frames.name, lambda progress: sprite_sheet(choice.frames, rows, progress))
 
 
 def picture_of(choice: "Choice", i: int, width: int = 240) -> str:

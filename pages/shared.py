@@ -82,13 +82,24 @@ def choice() -> Choice | None:
 
 
 def pick(
-    label: str, options: Iterable[str], key: str, width: int | Literal["stretch"], on_change: Callable, **more: Any
+    label: str,
+    options: Iterable[str],
+    key: str,
+    width: int | Literal["stretch"],
+    on_change: Callable | None = None,
+    **more: Any,
 ) -> str:
     """A select box whose choice is in the address; a choice that is no longer offered moves to the first that is."""
     offered = list(options)
     if offered and st.session_state.get(key, offered[0]) not in offered:
         st.session_state[key] = offered[0]
     return st.selectbox(label, offered, key=key, bind="query-params", width=width, on_change=on_change, **more)
+
+
+def go_to_data(name: str) -> None:
+    """Choose a data set as the sidebar would. For callbacks alone: the sidebar is drawn before the page."""
+    st.session_state["data"] = name
+    _start_anew()
 
 
 def is_dark() -> bool:

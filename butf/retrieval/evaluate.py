@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,15 @@ import torch
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
 from butf.retrieval.bank import Progress
-from butf.retrieval.compare import area_groups, gain, mcnemar_exact, paired_permutation
 from butf.retrieval.explore import SplitSearch, split_search
-from butf.retrieval.recall import RANKS, distance_limits, first_correct, recall_at, recall_at_distance, wilson
+from butf.retrieval.pairs import by_condition, condition_rows
+from butf.retrieval.recall import RANKS, distance_limits, recall_at, recall_at_distance, wilson
 from butf.retrieval.side import side_errors, summary
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
 
 _WARM_UP, _TIMED = 3, 15
-_AREA_RADII = 4  # side, in radii of the place rule, of the squares whose queries are taken as dependent
 
 
 def evaluate(
@@ -42,8 +41,9 @@ def evaluate(
     side modality of the queries that have a true one; `keep` is a folder to write descriptors to, for shipping.
 
     `paired` holds bu-tf against every other model and every model against image-only (where neither is there: each
-    against the first): `gain` in recall@1, `p` of McNemar's exact test over queries, and `p_blocks` of a permutation
-    test that flips neighbouring queries together, which are no independent witnesses.
+    against the first): `gain` in recall@1, `p` of McNemar's exact test over queries, `p_blocks` of a permutation
+    test that flips neighbouring queries together, which are no independent witnesses, and `a_only` and `b_only`, how
+    many queries only one of the two gets right at rank 1.
 
     Raises `BadInput` when the split has no queries, or when two models have one name.
     """
@@ -71,9 +71,9 @@ def evaluate(
             for model, search, errors_of in zip(models, searches, errors, strict=True)
         ],
         "paired": [
-            entry
+            pair.entry()
             for a, b in compared_pairs([model.card.method for model in models])
-            for entry in _paired_entries(searches[a], searches[b], rule)
+            for pair in by_condition(searches[a], searches[b], rule)
         ],
     }
 
@@ -106,7 +106,7 @@ def _model_entry(model: Model, search: SplitSearch, rule: PlaceRule, errors: np.
         "milliseconds_per_image": milliseconds_per_image(model, search.frames, search.queries[0]),
         "conditions": [
             _condition_entry(search, rule, rows, condition, condition in card.seen, errors)
-            for condition, rows in _conditions(search)
+            for condition, rows in condition_rows(search)
         ],
     }
     return entry | _side(errors)
@@ -147,30 +147,6 @@ def compared_pairs(methods: Sequence[str]) -> list[tuple[int, int]]:
     pairs = [(a, b) for a in everyone for b in everyone if a != b and methods[a] == "bu-tf" and methods[b] != "bu-tf"]
     pairs += [(a, b) for a in everyone for b in everyone if methods[b] == "image-only" and methods[a] != "image-only"]
     return list(dict.fromkeys(pairs)) or [(a, 0) for a in everyone[1:]]
-
-
-def _paired_entries(a: SplitSearch, b: SplitSearch, rule: PlaceRule) -> Iterator[dict[str, Any]]:
-    (hits_a, matched), (hits_b, _) = a.judge(rule), b.judge(rule)
-    position = a.frames.position[a.queries]
-    for condition, rows in _conditions(a):
-        counted = rows[matched[rows]]
-        right_a, right_b = (first_correct(hits[counted]) == 1 for hits in (hits_a, hits_b))
-        blocks = area_groups(position[counted], _AREA_RADII * rule.radius_m)
-        yield {
-            "a": a.model_name,
-            "b": b.model_name,
-            "condition": condition,
-            "gain": _known(gain(right_a, right_b)),
-            "p": mcnemar_exact(right_a, right_b),
-            "p_blocks": paired_permutation(right_a, right_b, blocks),
-        }
-
-
-def _conditions(search: SplitSearch) -> Iterator[tuple[str, np.ndarray]]:
-    """Each condition and the rows of its queries."""
-    conditions = search.frames.condition[search.queries]
-    for condition in dict.fromkeys(conditions.tolist()):
-        yield condition, np.flatnonzero(conditions == condition)
 
 
 def _known(value: float) -> float | None:
