@@ -1,6 +1,6 @@
-"""What can be done with a training run: stop, resume, delete, adapt, take it to Explore. Part of the Train page."""
+"""What can be done with a training run: stop, resume, delete, compare, take its model. Part of the Train page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from urllib.parse import urlencode
 
@@ -9,7 +9,8 @@ import streamlit as st
 from butf.browse import default_models
 from butf.dataset.frames import find_datasets
 from butf.networks import zoo
-from butf.training import runs
+from butf.training import runs, turns
+from butf.training.download import downloadable, model_archive
 from butf.training.folder import Run
 from butf.training.start import ADAPTABLE, adaptation_pictures
 from butf.training.state import RunState
@@ -34,27 +35,78 @@ WAYS = {
 }
 
 
-def offer(run: Run) -> None:
+def offer(run: Run, states: Sequence[RunState]) -> None:
     """The name of a run, its state, and what can be done with it."""
     state = run.state()
     icon, colour = LOOKS[state.state]
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="run-head"):
         st.subheader(state.name, anchor=False, width="content")
-        st.badge(state.state, icon=icon, color=colour)
+        st.badge(turns.in_words(state, states), icon=icon, color=colour)
         st.space("stretch")
-        if state.active:
-            act("Stop", ":material/stop:", runs.stop, run, help="It saves a checkpoint before it ends.")
-        if state.resumable and runs.training_allowed():
-            act("Resume", ":material/resume:", runs.resume, run, type="primary")
-        if state.state == "finished":
-            st.html(link_to_explore(state), width="content")
-            if state.method in ADAPTABLE and runs.training_allowed():
-                with st.popover("Adapt", icon=":material/routine:"), shared.told_plainly():
-                    ask_for_adaptation(run)
+        if runs.training_allowed():
+            offer_to_steer(run, state, states)
+        offer_model(run, state)
+        offer_to_compare(run, states)
+        if not runs.training_allowed():
+            return
+        if state.state == "finished" and state.method in ADAPTABLE:
+            with st.popover("Adapt", icon=":material/routine:"), shared.told_plainly():
+                ask_for_adaptation(run)
         if not state.active:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write(f"Delete {run.name} with its checkpoint, its curves and its model? This cannot be undone.")
                 act("Delete it", ":material/delete_forever:", runs.delete, run, type="primary")
+
+
+def offer_to_steer(run: Run, state: RunState, states: Sequence[RunState]) -> None:
+    """Stop, or leave or pass in the queue; resume."""
+    if turns.can_move_up(state, states):
+        act("Move up", ":material/arrow_upward:", turns.move_up, run, help="It passes the run before it in the queue.")
+    if state.state == "queued":
+        act("Cancel", ":material/close:", runs.stop, run, help="It leaves the queue; Resume puts it at the end again.")
+    elif state.active:
+        act("Stop", ":material/stop:", runs.stop, run, help="It saves a checkpoint before it ends.")
+    elif state.resumable:
+        act("Resume", ":material/resume:", runs.resume, run, type="primary")
+
+
+def offer_model(run: Run, state: RunState) -> None:
+    """Take the model to Explore, or away as a file: of an unfinished run the best one measured so far."""
+    if state.state == "finished":
+        st.html(link_to_explore(state), width="content")
+    if downloadable(run) is not None:
+        label = "Download" if run.complete else "Download best"
+        about = "model.safetensors and card.json in a zip file" + (
+            "." if run.complete else ": the network of the best val recall so far."
+        )
+        st.download_button(
+            label, lambda: model_archive(run), f"{run.name}.zip", "application/zip",
+            icon=":material/download:", help=about, on_click="ignore", key=f"download {run.name}",
+        )  # fmt: skip
+
+
+def offer_to_compare(run: Run, states: Sequence[RunState]) -> None:
+    """Choose other runs, whose curves are then drawn beside this one's."""
+    names = [state.name for state in states]
+    chosen = st.session_state.get("against", [])
+    if any(name not in names for name in chosen):  # a run was deleted meanwhile
+        st.session_state["against"] = [name for name in chosen if name in names]
+    if len(names) > 1:
+        with st.popover("Compare", icon=":material/stacked_line_chart:"):
+            st.multiselect(
+                "Draw the loss and the mean recall of", names, key="against", bind="query-params",
+                placeholder="Choose runs", max_selections=5, help="Dashed, each in a colour of its own.",
+            )  # fmt: skip
+
+
+def compared(run: Run) -> dict[str, list[dict]]:
+    """What the runs to compare with have logged, by name; the run itself and broken ones are left out."""
+    found = {}
+    for name in st.session_state.get("against", []):
+        with shared.told_plainly():
+            if name != run.name:
+                found[name] = Run.open(name).metrics()
+    return found
 
 
 def ask_for_adaptation(run: Run) -> None:

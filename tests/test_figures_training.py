@@ -62,6 +62,21 @@ def test_recall_is_in_percent_and_the_mean_in_the_colour_of_the_method():
     assert mean.line.width > overcast.line.width
 
 
+def test_other_runs_are_dashed_in_their_own_colours_and_named():
+    others = {"bu-tf-7": records(), "<b>sly</b>": records(3), "empty": []}
+    loss, recall = loss_figure(records(), others=others), recall_figure(records(), "bu-tf", others=others)
+    for figure, what in ((loss, "total of"), (recall, "mean of")):
+        found = {name: lines(figure, f"{what} {name}") for name in others}
+        assert not found["empty"]
+        for name in ("bu-tf-7", "<b>sly</b>"):
+            assert {line.line.dash for line in found[name]} == {"dash"}
+            red, green, blue = (int(model_colour(name)[i : i + 2], 16) for i in (1, 3, 5))
+            assert {line.line.color for line in found[name]} == {f"rgba({red}, {green}, {blue}, 1)"}
+            assert sum(line.showlegend is not False for line in found[name]) == 1
+    assert [list(line.y) for line in lines(loss, "total of bu-tf-7")] == [[4.0] * 8, [4.0] * 8], "a phase each"
+    assert np.allclose(lines(recall, "mean of bu-tf-7")[0].y, 100 * np.arange(1, 16, 2) / 20)
+
+
 @pytest.mark.parametrize("build", [loss_figure, lambda found: recall_figure(found, "bu-tf")])
 @pytest.mark.parametrize(
     "found", [[], [{}], [{"step": 1}], [{"step": 3, "phase_index": 1, "loss": float("nan"), "val_recall": {}}]]

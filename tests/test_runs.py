@@ -378,7 +378,7 @@ def test_claim_takes_an_untrained_folder_and_refuses_any_other(folder):
         Run.claim(folder / "photos", config(), ["train"])
     elsewhere = Run.claim(folder.parent / "elsewhere" / "b", config(), ["train"])
     assert Run.open(elsewhere.path).config == config()
-    with pytest.raises(BadInput, match="exists already"):
+    with pytest.raises(BadInput, match="there is a run a already"):
         Run.create("a", config(), ["train"])
     with pytest.raises(BadInput, match="is no run"):
         Run.open("photos")

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -16,11 +17,12 @@ from butf import files
 from butf.errors import BadInput
 from butf.files import REPO
 from butf.networks import zoo
-from butf.training import runs
-from butf.training.config import TrainConfig
+from butf.training import runs, turns
+from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
 from butf.training.locks import FileLock
 from butf.training.presets import PRESETS
+from pages import training_form
 
 PAGE = str(REPO / "pages" / "train.py")
 
@@ -60,6 +62,10 @@ def button(app: AppTest, label: str):
     return next(found for found in app.button if found.label == label)
 
 
+def how(app: AppTest):
+    return next(found for found in app.radio if found.label == "How")
+
+
 def labels(app: AppTest) -> set[str]:
     return {found.label for found in app.button}
 
@@ -94,10 +100,10 @@ def test_without_data_and_runs_it_says_what_to_do():
 
 def test_without_runs_the_form_shows_the_command(tiny_dataset):
     app = opened()
-    assert app.code[0].value.startswith("python -m butf train --method bu-tf --data tiny --steps 60 ")
+    assert app.code[0].value.startswith("python -m butf train --method bu-tf --data tiny --steps 90 ")
     assert "No run yet" in told(app)
     app.selectbox[0].set_value("hallucination").run()
-    app.segmented_control[0].set_value("As shipped").run()
+    how(app).set_value("As shipped").run()
     app.text_input[0].set_value("mine").run()
     assert well(app).code[0].value.startswith("python -m butf train --method hallucination --data tiny --steps 400 ")
     assert app.code[0].value.endswith("/mine")
@@ -114,9 +120,52 @@ def test_as_shipped_means_the_settings_of_the_shipped_models():
         }
 
 
+@pytest.mark.parametrize("method", TRAINABLE)
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.label)
+def test_every_preset_suits_every_method(method, preset):
+    config = TrainConfig(method=method, **preset.values_for(method))
+    if preset.label == "As in the talk":
+        sigmas = (config.sigma_side, config.sigma_full, config.sigma_transfer, config.sigma_keep)
+        assert sigmas == (1, 1, 1, 0) and (config.margin, config.lambda_div, config.squared_distance) == (
+            0.25,
+            0.1,
+            True,
+        )
+        assert config.mining == ("places" if method == "bu-tf-adapted" else "tuples")
+        assert round(config.places * config.views / 8) == 5, "five anchors, each with two positives and five negatives"
+
+
+def test_a_preset_says_what_it_sets(tiny_dataset):
+    app = opened()
+    how(app).set_value("As in the talk").run()
+    assert "- `sigma_transfer` 1.0, not 3.0" in told(well(app)) and "- `mining` tuples, not places" in told(app)
+    assert "sigma_side" not in told(app), "which is 1 by default"
+    app.selectbox[0].set_value("bu-tf-adapted").run()
+    assert "`mining`" not in told(well(app)) and "--mining" not in app.code[0].value
+
+
+def test_every_field_is_explained_and_in_a_group():
+    for field in fields(TrainConfig):
+        assert len(field.metadata["help"]) > 20, field.name
+        assert field.metadata["group"] in GROUPS or field.name in ("method", "data")
+
+
+@pytest.mark.parametrize("method", ["image-only", "bu-tf", "bu-tf-adapted", "image-only-wide"])
+def test_only_what_a_method_makes_use_of_is_asked_for(tiny_dataset, method):
+    app = opened()
+    how(app).set_value("Custom").run()
+    app.selectbox[0].set_value(method).run()
+    asked = {found.label for kind in (well(app).number_input, app.selectbox, app.text_input) for found in kind}
+    assert ("Sigma side" in asked) == (method != "image-only")
+    assert ("Decoder reach" in asked) == method.startswith("bu-tf")
+    assert ("Extra pictures" in asked) == ("Sigma match" in asked) == (method == "bu-tf-adapted")
+    assert ("Extra" in asked) == (method == "image-only-wide")
+    assert {"Steps", "Margin", "Places", "Learning rate", "Trunk"} <= asked
+
+
 def test_every_setting_can_be_made_and_a_wrong_one_is_told(tiny_dataset):
     app = opened()
-    app.segmented_control[0].set_value("Custom").run()
+    how(app).set_value("Custom").run()
     fields = {found.label: found for found in app.number_input}
     assert fields["Steps"].help
     fields["Seed"].set_value(7)
@@ -142,7 +191,8 @@ def test_switched_off_only_watching_is_left(tiny_dataset, monkeypatch):
     made("old", "stopped")
     app = opened()
     assert "Training is switched off" in told(app)
-    assert labels(app) == {"Delete it"}
+    assert not labels(app), "a visitor of a public demo deletes nothing either"
+    assert "start the app without BUTF_NO_TRAINING" in told(app)
     assert app.metric[0].value == "20"
 
 
@@ -171,8 +221,8 @@ def test_a_run_at_work_can_be_stopped_but_not_deleted(tiny_dataset, state):
     assert lock.acquire()
     try:
         app = opened()
-        assert labels(app) == {"Start training", "Stop"}
-        assert "a is at work; a new run on the same device waits for its turn" in told(app)
+        assert labels(app) == {"Start training", "Stop" if state == "running" else "Cancel"}
+        assert "A run is at work or queued: a new one on the same device waits its turn" in told(app)
         assert state != "queued" or "another run is training on cpu" in told(app)
         assert app.metric[1].label == "Time left"
         assert app.metric[1].value == "1 min 30 s", "40 steps took 60 s, 60 are left"
@@ -208,10 +258,85 @@ def test_broken_files_of_a_run_do_not_break_the_page(tiny_dataset):
     assert "No run yet" in told(opened())
 
 
+@pytest.fixture
+def still(monkeypatch):
+    """Trainers that only wait, so that starting costs nothing."""
+    monkeypatch.setattr(runs, "train_command", lambda *_: ["sleep", "60"])
+
+
+def test_a_double_click_starts_one_run_and_a_later_press_another(tiny_dataset, still, monkeypatch):
+    app = opened()
+    button(app, "Start training").click().run()
+    button(app, "Start training").click().run()
+    assert len(runs.list_runs()) == 1
+    monkeypatch.setattr(training_form, "SAME_PRESS_S", 0.0)
+    button(app, "Start training").click().run()
+    assert len({state.name for state in runs.list_runs()}) == 2
+    assert not well(app).error
+
+
+def test_two_tabs_that_start_at_the_same_moment(tiny_dataset, still):
+    one, other = opened(), opened()
+    for tab in (one, other):
+        button(tab, "Start training").click()
+    assert not one.run().error and not other.run().error
+    first, second = {state.name for state in runs.list_runs()}
+    assert {one.subheader[0].value, other.subheader[0].value} == {first, second}
+
+    one, other = opened(), opened()
+    for tab in (one, other):
+        next(field for field in tab.text_input if field.label == "Name of the run").set_value("mine").run()
+        button(tab, "Start training").click()
+    assert not one.run().error
+    started = Run.open("mine").config_path.stat().st_mtime_ns
+    assert "there is a run mine already; choose another name" in well(other.run()).error[0].value
+    assert len(runs.list_runs()) == 3
+    assert Run.open("mine").config_path.stat().st_mtime_ns == started
+
+
+def test_the_queue_is_told_and_can_be_changed(tiny_dataset):
+    locks = []
+    for place, name in enumerate(("working", "second", "third")):
+        run = made(name, "queued" if place else "running", device="cpu")
+        run.join_queue(1000.0 + place)
+        locks.append(FileLock(run.lock_path))
+        assert locks[-1].acquire()
+    try:
+        app = opened(run="third")
+        captions = " ".join(next(found for found in app.radio if found.key == "run").proto.captions)
+        assert "queued, place 1, after working" in captions and "queued, place 2, after second" in captions
+        assert labels(app) == {"Start training", "Cancel", "Move up"}
+        button(app, "Move up").click().run()
+        assert "queued, place 1, after working" in told(well(app))
+        assert labels(app) == {"Start training", "Cancel"}
+        assert turns.in_words(Run.open("second").state(), runs.list_runs()) == "queued, place 2, after third"
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def test_other_runs_are_drawn_beside_until_they_are_deleted(tiny_dataset):
+    made("a", "stopped")
+    made("b", "stopped")
+    app = opened(run="a", against="b")
+    assert app.multiselect(key="against").value == ["b"]
+    runs.delete(Run.open("b"))
+    made("c", "stopped")
+    assert well(app.run()).multiselect(key="against").value == []
+
+
+def test_a_run_of_before_shows_what_it_has(tiny_dataset):
+    run = made("old", "stopped")
+    assert not run.turn_path.exists() and not run.previews_path.exists() and not run.best_path.exists()
+    app = opened()
+    assert "kept no reconstructions" in told(app)
+    assert not app.get("download_button")
+
+
 def test_start_stop_resume_and_use_on_explore(tiny_dataset):
     app = AppTest.from_file(str(REPO / "app.py"), default_timeout=180).run()
     well(app.switch_page("pages/train.py").run())
-    app.segmented_control[0].set_value("Custom").run()
+    how(app).set_value("Custom").run()
     small = {"Steps": 6, "Places": 4, "Views": 2, "Image area": 4096, "Validate every": 3, "Checkpoint every": 2}
     for field in app.number_input:
         if field.label in small:
@@ -233,6 +358,8 @@ def test_start_stop_resume_and_use_on_explore(tiny_dataset):
     assert json.loads(run.card_path.read_text())["method"] == "bu-tf"
     assert [record["step"] for record in run.metrics() if "loss" in record] == [6, 12]
 
+    assert "Growing sharper" in "".join(found.proto.body for found in app.get("html"))
+    assert [found.proto.label for found in app.get("download_button")] == ["Download"]
     link = re.search(r'href="\./\?([^"]+)">Use it on Explore', "".join(found.proto.body for found in app.get("html")))
     explore = AppTest.from_file(str(REPO / "app.py"), default_timeout=180)
     for key, values in parse_qs(unescape(link.group(1))).items():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,14 @@ from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
 from butf.training.guesses import UNKNOWN
+from butf.training.previews import preview_files
 from butf.training.recipes import build_recipe, count_trained
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
+
+
+LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
+"""Fields of the configuration that the first runs did not have."""
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +104,23 @@ def test_a_stopped_run_resumes_to_the_bit(
     found, _ = read_weights(parts.weights_path)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert {record["step"] for record in parts.metrics()} >= {record["step"] for record in whole.metrics()}
+
+
+def test_a_run_of_an_older_version_resumes(tiny_dataset: Path) -> None:
+    """It has no previews, no best model and no turn, and its configuration lacks the fields of today."""
+    run = new_run(tiny_dataset, "old", method="bu-tf")
+    stop_after(6, run)
+    shutil.rmtree(run.previews_path)
+    for path in (run.turn_path, run.best_path):
+        path.unlink(missing_ok=True)
+    saved = torch.load(run.checkpoint_path, weights_only=True)
+    del saved["progress"]["best"], saved["progress"]["guessed"]
+    torch.save(saved, run.checkpoint_path)
+    config = json.loads(run.config_path.read_text())
+    run.config_path.write_text(json.dumps({name: config[name] for name in config if name not in LATER}))
+    train(run)
+    assert run.state().state == "finished" and list(preview_files(run.previews_path)) == [7, 8]
+    assert zoo.load("old").card.config["final_queries"] == 0
 
 
 def test_a_finished_run_is_a_model_with_a_whole_card(tiny_dataset: Path) -> None:

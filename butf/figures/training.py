@@ -1,4 +1,4 @@
-"""Curves of a training run: the terms of equation 3 one by one, and recall on the val areas."""
+"""Curves of a training run: the terms of equation 3 one by one, and recall on the val areas; beside those of others."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from butf.figures.theme import model_colour, style, translucent
 
 Record = Mapping[str, Any]
+Others = Mapping[str, Sequence[Record]]
+"""The records of other runs by their names, to compare with."""
 
 # What is logged under each name, in the order of the slide and then what it does not have.
 TERMS = {
@@ -30,8 +32,8 @@ CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d
 MOST_POINTS = 240
 
 
-def loss_figure(records: Sequence[Record], height: int = 290) -> go.Figure:
-    """The loss and each of its terms over the steps of all phases.
+def loss_figure(records: Sequence[Record], height: int = 240, others: Others | None = None) -> go.Figure:
+    """The loss and each of its terms over the steps of all phases; of other runs the loss alone, dashed.
 
     `records` are the lines of a run's metrics.jsonl. Long runs are drawn as means over equal stretches of steps.
     """
@@ -39,16 +41,22 @@ def loss_figure(records: Sequence[Record], height: int = 290) -> go.Figure:
     name, label, colour = TOTAL
     for index, (steps, values) in enumerate(_by_phase(records, name)):
         figure.add_trace(_line(label, steps, values, colour, width=4, opacity=0.45, showlegend=index == 0))
-    for name, (label, colour, dash) in TERMS.items():
-        for index, (steps, values) in enumerate(_by_phase(records, name)):
+    for term, (label, colour, dash) in TERMS.items():
+        for index, (steps, values) in enumerate(_by_phase(records, term)):
             figure.add_trace(_line(label, steps, values, colour, dash=dash, showlegend=index == 0))
+    for run, told in (others or {}).items():
+        for index, (steps, values) in enumerate(_by_phase(told, name)):
+            figure.add_trace(_other(f"total of {run}", run, steps, values, showlegend=index == 0))
     _mark_phases(figure, records)
     figure.update_yaxes(title="loss", rangemode="tozero")
     return _finish(figure, height)
 
 
-def recall_figure(records: Sequence[Record], method: str, height: int = 290) -> go.Figure:
-    """recall@1 on the val areas over the steps, in percent: the mean in the method's colour, each condition thinner."""
+def recall_figure(records: Sequence[Record], method: str, height: int = 225, others: Others | None = None) -> go.Figure:
+    """recall@1 on the val areas over the steps, in percent: the mean in the method's colour, each condition thinner.
+
+    Of other runs the mean alone, dashed, each in its own colour.
+    """
     measured = [record for record in records if isinstance(record.get("val_recall"), Mapping) and record["val_recall"]]
     figure = go.Figure()
     conditions = {name: None for record in measured for name in record["val_recall"] if name != "mean"}
@@ -60,6 +68,10 @@ def recall_figure(records: Sequence[Record], method: str, height: int = 290) -> 
     if len(steps):
         line = _line("mean", steps, 100 * values, model_colour(method), mode="lines+markers", width=4, unit=" %")
         figure.add_trace(line.update(marker={"size": 9}))
+    for run, told in (others or {}).items():
+        steps, values = _series(told, lambda record: record.get("val_recall_mean"))
+        if len(steps):
+            figure.add_trace(_other(f"mean of {run}", run, steps, 100 * values, mode="lines+markers", unit=" %"))
     _mark_phases(figure, records)
     figure.update_yaxes(title="val recall@1, %", range=[0, 102])
     return _finish(figure, height)
@@ -131,6 +143,11 @@ def _line(
     )
 
 
+def _other(name: str, run: str, steps: np.ndarray, values: np.ndarray, **look: Any) -> go.Scatter:
+    """A line of another run: dashed, in that run's own colour."""
+    return _line(name, steps, values, model_colour(run), dash="dash", width=2.5, **look)
+
+
 def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
     """Name each training step where it begins, where there is more than one."""
     begins: dict[str, float] = {}
@@ -149,7 +166,7 @@ def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_xaxes(title="training step", rangemode="tozero")
+    figure.update_xaxes(title="optimiser step", rangemode="tozero")
     style(figure, height)
     # The zoom of whoever is looking stays when the next points arrive.
     return figure.update_layout(uirevision="run")

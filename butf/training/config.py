@@ -14,9 +14,26 @@ MINING = ("places", "tuples")
 EXTRA = ("none", "statistics", "consistency", "guesses")
 
 
-def option(default: Any, about: str) -> Any:
-    """A field with a default and the sentence that the command line and the Train page show for it."""
-    return field(default=default, metadata={"help": about})
+BOTTOM_UP = ("bu-tf", "bu-tf-adapted")
+TWO_DESCRIPTORS = tuple(method for method in TRAINABLE if method != "image-only")
+READERS = {
+    "sigma_match": ("bu-tf-adapted",),
+    "side_share": ("bu-tf-adapted",),
+    "extra": ("image-only-wide",),
+    "decoder_reach": BOTTOM_UP,
+    "sigma_transfer": (*BOTTOM_UP, "bu-tf-reencode", "hallucination"),
+    "modality": (*BOTTOM_UP, "bu-tf-reencode", "hallucination", "rgbd"),
+    **{name: TWO_DESCRIPTORS for name in ("sigma_side", "sigma_full", "lambda_div", "start_from")},
+}
+"""The methods that make use of a field, where not all do."""
+
+GROUPS = ("Length", "Losses of equation 3", "Batches", "Pictures of unseen conditions", "Expert")
+LENGTH, LOSSES, BATCHES, UNSEEN, EXPERT = GROUPS
+
+
+def option(default: Any, about: str, group: str = "") -> Any:
+    """A field with a default, what the command line and the Train page say of it, and its group on that page."""
+    return field(default=default, metadata={"help": about, "group": group})
 
 
 @dataclass(frozen=True)
@@ -25,63 +42,133 @@ class TrainConfig:
 
     method: str = option("bu-tf", f"what is trained: {', '.join(TRAINABLE)}")
     data: str = option("town", "the data set's folder, or its name")
-    trunk: str = option("efficientnet-lite0", f"the convolutional trunk: {', '.join(TRUNKS)}")
-    seed: int = option(0, "every random choice follows from it")
-    steps: int = option(500, "optimiser steps in each of the method's training steps")
+    trunk: str = option(
+        "efficientnet-lite0", f"the convolutional network that all of a method is built on: {', '.join(TRUNKS)}", EXPERT
+    )
+    seed: int = option(
+        0, "start of all random numbers: the same seed gives the same model, another shows what is chance", LENGTH
+    )
+    steps: int = option(
+        500, "optimiser steps in each of the method's training steps (bu-tf has two); more learns more",
+        LENGTH,
+    )  # fmt: skip
     start_from: str | None = option(
         None, "an image-only model or run whose trunk is taken for the first training step instead of training it; "
-        "for bu-tf-adapted also a bu-tf model, which is adapted in a further training step",
+        "for bu-tf-adapted also a bu-tf model, which is adapted in a further training step", LENGTH,
     )  # fmt: skip
-    modality: str = option("depth", "the side modality that bu-tf and hallucination learn from")
-    image_area: int = option(19200, "pixels of a picture as the network sees it (160 x 120)")
-    places: int = option(13, "places in a batch")
-    views: int = option(3, "pictures of each place in a batch, from different traversals where there are some")
-    learning_rate: float = option(5e-4, "highest learning rate of AdamW; it warms up and falls as a cosine")
-    trunk_rate: float = option(1.0, "share of the learning rate at which the trunks' weights change")
-    kept_stages: int = option(3, "first stages of the trunks that stay as ImageNet left them, of AlexNet one at most")
-    weight_decay: float = option(1e-3, "weight decay of AdamW")
-    margin: float = option(0.25, "margin of the triplet loss (slide equation 1, lambda)")
-    squared_distance: bool = option(False, "squared distances in the triplet loss, as on the slide, or plain ones")
-    positive_share: float = option(0.4, "a positive is nearer than this share of the data set's place radius")
-    positive_deg: float = option(30.0, "and its heading differs by less than this")
-    negative_share: float = option(2.0, "a negative is farther than this multiple of the place radius")
+    modality: str = option(
+        "depth", "the side modality to learn from: depth, reflectance or semantics, where the data set has it", LOSSES
+    )
+    image_area: int = option(
+        19200, "pixels of a picture as the network sees it (19200: 160 x 120); more shows finer detail, slower",
+        BATCHES,
+    )  # fmt: skip
+    places: int = option(
+        13, "places in a batch; more places bring harder negatives, and a step takes longer in proportion", BATCHES
+    )
+    views: int = option(
+        3, "pictures of each place in a batch, from different traversals where there are some: its positives", BATCHES
+    )
+    learning_rate: float = option(
+        5e-4, "highest learning rate of AdamW, reached after a tenth of the steps, from where it falls as a cosine; "
+        "halve it when the loss jumps or ends as no number", EXPERT,
+    )  # fmt: skip
+    trunk_rate: float = option(
+        1.0, "share of the learning rate at which the trunks' weights change; below 1 they keep closer to ImageNet's",
+        EXPERT,
+    )  # fmt: skip
+    kept_stages: int = option(
+        3, "first stages of the trunks, of six, that stay as ImageNet left them (of AlexNet one at most); fewer fits "
+        "the data more closely and forgets more of other photographs", EXPERT,
+    )  # fmt: skip
+    weight_decay: float = option(
+        1e-3, "how strongly AdamW pulls all weights towards zero; more holds against learning by heart", EXPERT
+    )
+    margin: float = option(
+        0.25, "λ of slide equation 1: by how much a negative must be farther than the positive, in distances of "
+        "descriptors (0 to 2)", LOSSES,
+    )  # fmt: skip
+    squared_distance: bool = option(
+        False, "whether equation 1 compares squared distances, as on the slide, or plain ones", LOSSES
+    )
+    positive_share: float = option(
+        0.4, "a positive is nearer than this share of the data set's place radius (of 25 m: 10 m)", BATCHES
+    )
+    positive_deg: float = option(30.0, "and its heading differs by less than this, in degrees", BATCHES)
+    negative_share: float = option(
+        2.0, "a negative is farther than this multiple of the place radius (of 25 m: 50 m); between the two a picture "
+        "is neither", BATCHES,
+    )  # fmt: skip
     mining: str = option(
         "places",
         "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
-        "each with the hardest of a few random positives and negatives, as in the papers)",
+        "each with the hardest of a few random positives and negatives, as in the papers; about three times slower)",
+        BATCHES,
     )
-    hard_share: float = option(0.5, "share of a batch's places chosen because they look like another place in it")
-    refresh_every: int = option(100, "optimiser steps between two searches for places that look alike")
-    sigma_side: float = option(1.0, "weight of the side descriptor's triplet loss (slide equation 3)")
-    sigma_full: float = option(1.0, "weight of the full descriptor's triplet loss (slide equation 3)")
-    sigma_transfer: float = option(3.0, "weight of the transfer loss (slide equation 3)")
+    hard_share: float = option(
+        0.5, "share of a batch's places, 0 to 1, chosen because they look like another place in it: 0 is all chance",
+        BATCHES,
+    )  # fmt: skip
+    refresh_every: int = option(
+        100, "optimiser steps between two searches for places that look alike to the network as it then is", BATCHES
+    )
+    sigma_side: float = option(
+        1.0, "σ_side of slide equation 3: weight of the side descriptor's triplet loss; 0 leaves it out", LOSSES
+    )
+    sigma_full: float = option(
+        1.0, "σ_full of slide equation 3: weight of the triplet loss of both joined; 0 leaves it out", LOSSES
+    )
+    sigma_transfer: float = option(
+        3.0, "σ_transfer of slide equation 3: weight of reconstructing (or imitating) the side modality; more makes "
+        "the map sharper and can cost recall", LOSSES,
+    )  # fmt: skip
     sigma_match: float = option(
-        1.5, "weight of bu-tf-adapted's side descriptors matching those of the measured side modality; 0 leaves it out"
-    )
+        1.5, "weight of bu-tf-adapted's side descriptors matching those of the measured side modality; 0 leaves it out",
+        UNSEEN,
+    )  # fmt: skip
     side_share: float = option(
-        0.1, "what the side descriptor's squared distances count in bu-tf-adapted's full descriptor while it trains"
-    )
+        0.1, "what the side descriptor's squared distances count in bu-tf-adapted's full descriptor while it trains, "
+        "0 to 1", UNSEEN,
+    )  # fmt: skip
     sigma_keep: float = option(
-        0.3, "weight of keeping the last map of a trunk that sees pictures near that of ImageNet's weights"
-    )
-    lambda_div: float | None = option(None, "margin of the diversification loss (slide equation 4); none leaves it out")
-    decoder_reach: float = option(1.0, "share of the gradient that passes from bu-tf's decoder into the trunk")
+        0.3, "weight of keeping the last map of a trunk that sees pictures near that of ImageNet's weights: more keeps "
+        "what it knows of real photographs, 0 lets it go", LOSSES,
+    )  # fmt: skip
+    lambda_div: float | None = option(
+        None, "λ_div of slide equation 4: by how much both descriptors joined must beat the image's alone, in units of "
+        "the loss (the talk: 0.1); none leaves the equation out", LOSSES,
+    )  # fmt: skip
+    decoder_reach: float = option(
+        1.0, "share of the gradient that passes from bu-tf's decoder into the trunk: at 0 the trunk learns nothing "
+        "from depth, as in the follow-up papers", EXPERT,
+    )  # fmt: skip
     extra: str = option(
         "none",
         "what image-only-wide does with pictures of unseen conditions, their places and depth unknown: "
         "none, statistics (of batch normalisation), consistency (of two changes of a picture), guesses (of their "
         "places by its own descriptors); bu-tf-adapted always learns from their depth",
+        UNSEEN,
     )
-    extra_pictures: int = option(20, "such pictures in a batch")
+    extra_pictures: int = option(
+        20, "pictures of unseen conditions in a batch, beside those of labelled places; more takes longer", UNSEEN
+    )
     guess_share: float = option(
         0.5, "share of such pictures, the surest, that are taken to show the labelled place most like them: "
-        "in measured depth for bu-tf-adapted, in its own descriptors for image-only-wide; 0 guesses none",
+        "in measured depth for bu-tf-adapted, in its own descriptors for image-only-wide; 0 guesses none", UNSEEN,
     )  # fmt: skip
-    extra_reach: float = option(1.0, "decoder_reach for the extra pictures; 0 adapts the decoder alone")
-    validate_every: int = option(100, "optimiser steps between two measurements of recall on the val areas")
-    final_queries: int = option(0, "val queries of each condition that are measured when training ends; 0: all")
-    checkpoint_every: int = option(50, "optimiser steps between two checkpoints")
-    device: str = option("auto", "auto, cpu or cuda")
+    extra_reach: float = option(
+        1.0, "decoder_reach for these pictures; 0 adapts the decoder alone, as in the follow-up papers", UNSEEN
+    )
+    validate_every: int = option(
+        100, "optimiser steps between two measurements of recall on the val areas, a few seconds each", LENGTH
+    )
+    final_queries: int = option(
+        0, "val queries of each condition that are measured when training ends; 0: all, exact and slowest", LENGTH
+    )
+    checkpoint_every: int = option(
+        50, "optimiser steps between two checkpoints: what a killed run loses at most", LENGTH
+    )
+    device: str = option("auto", "what it runs on: auto (a GPU where there is one), cpu or cuda", EXPERT)
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, TRAINABLE)
@@ -139,8 +226,8 @@ class TrainConfig:
 
     def reads(self, name: str) -> bool:
         """Whether the method makes use of a field at all."""
-        if name in ("sigma_match", "side_share"):
-            return self.method == "bu-tf-adapted"
+        if name in READERS:
+            return self.method in READERS[name]
         return self.sees_extra or name not in ("extra_pictures", "extra_reach", "guess_share")
 
     def as_dict(self) -> dict[str, Any]:

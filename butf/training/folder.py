@@ -5,6 +5,9 @@
     metrics.jsonl    one JSON object a line, only ever appended to
     run.log          what the trainer printed
     checkpoint.pt    what the run resumes from
+    best.safetensors the network of the best measurement in the last training step, until the run is finished
+    previews/        what the decoder made of two val pictures, step by step (see butf.training.previews)
+    turn.json        when it joined the queue
     model.safetensors, card.json    the result; a run that has both is finished
     run.lock         locked by the trainer for as long as it lives
 
@@ -47,6 +50,9 @@ class Run:
         self.metrics_path = path / "metrics.jsonl"
         self.log_path = path / "run.log"
         self.checkpoint_path = path / "checkpoint.pt"
+        self.previews_path = path / "previews"
+        self.turn_path = path / "turn.json"
+        self.best_path = path / "best.safetensors"
         self.weights_path = path / "model.safetensors"
         self.card_path = path / "card.json"
         self.lock_path = path / "run.lock"
@@ -65,7 +71,7 @@ class Run:
             run.path.parent.mkdir(parents=True, exist_ok=True)
             run.path.mkdir()
         except FileExistsError as error:
-            raise NameTaken(f"{run.path} exists already; choose another name or --resume it") from error
+            raise NameTaken(f"there is a run {run.name} already; choose another name, or resume that one") from error
         except OSError as error:
             raise BadInput(f"{run.path} cannot be made ({error.strerror}); choose a writable folder") from error
         try:
@@ -183,13 +189,13 @@ class Run:
         now = time.time()
         write_json(self.status_path, {"started": now, **self.status(), **fields, "updated": now})
 
+    def join_queue(self, at: float | None = None) -> None:
+        """Wait behind all runs that joined before now, or before `at`, seconds since 1970."""
+        write_json(self.turn_path, {"at": time.time() if at is None else at})
+
     def status(self) -> dict[str, Any]:
         """What status.json says; empty when it is missing or broken."""
-        try:
-            status = read_json(self.status_path)
-        except BadInput:
-            return {}
-        return status if isinstance(status, dict) else {}
+        return _said(self.status_path)
 
     def state(self) -> RunState:
         """The state of the run by its lock and its status. Raises BadInput when config.json is missing or broken."""
@@ -209,6 +215,8 @@ class Run:
             updated=_number(status.get("updated"), float),
             method=str(config.get("method", "")),
             data=str(config.get("data", "")),
+            turn=_number(_said(self.turn_path).get("at"), float),
+            device=str(status.get("device") or ""),
         )
 
     @property
@@ -249,6 +257,15 @@ def locate(name: str | Path) -> Path:
     if not NAME.fullmatch(path.name):
         raise BadInput(f"{str(name)!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
     return path.absolute() if len(path.parts) > 1 else runs_dir() / path.name
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """The object in a small JSON file; empty when it is missing or broken."""
+    try:
+        said = read_json(path)
+    except BadInput:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,15 +26,14 @@ from butf.files import REPO, runs_dir
 from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, command_text, locate
 from butf.training.locks import FileLock, is_held
 from butf.training.state import RunState
+from butf.training.turns import states_in
 
 GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
 def list_runs() -> list[RunState]:
     """The state of every run in `runs_dir()`, the newest first. Folders that are no runs are passed over."""
-    folder = runs_dir()
-    states = [state for path in folder.glob("*") if (state := _state(path.name))]
-    return sorted(states, key=lambda state: (state.started or 0.0, state.name), reverse=True)
+    return sorted(states_in(runs_dir()), key=lambda state: (state.started or 0.0, state.name), reverse=True)
 
 
 def training_allowed() -> bool:
@@ -174,7 +173,8 @@ def _launch(run: Run, command: list[str]) -> None:
     if not lock.acquire(PATIENCE_S):
         raise BadInput(f"run {run.name} is already being trained; stop it first")
     try:
-        run.write_status(state="queued", message="The trainer is starting.")
+        run.join_queue()
+        run.write_status(state="queued", message="The trainer is starting.", device="")
         process = _spawn(run, command, lock)
         lock.sign(process.pid)
     finally:
@@ -250,9 +250,3 @@ def _require_allowed() -> None:
 def _short(path: Path) -> str:
     return str(path.relative_to(REPO)) if path.is_relative_to(REPO) else str(path)
 
-
-def _state(name: str) -> RunState | None:
-    try:
-        return Run.open(name).state()
-    except BadInput:
-        return None

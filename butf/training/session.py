@@ -18,6 +18,7 @@ from types import FrameType
 from butf.errors import BadInput
 from butf.training.folder import Run
 from butf.training.locks import FileLock
+from butf.training.turns import waiting_before
 
 POLL_S = 0.5
 
@@ -91,6 +92,8 @@ def session(run: Run, device: str) -> Iterator[StopFlag]:
 @contextmanager
 def _last_word(run: Run) -> Iterator[None]:
     try:
+        if run.status().get("state") != "queued":  # started from a terminal: the app has it queue already
+            run.join_queue()
         run.write_status(state="queued", message="")
         yield
     except StopRequested:
@@ -110,8 +113,9 @@ def _say(run: Run, state: str, message: str) -> None:
 
 def _wait_for(run: Run, device: str, stop: StopFlag) -> FileLock:
     turn = FileLock(run.path.parent / f".device-{device.replace(':', '-')}.lock")
+    run.write_status(device=device)
     announced = False
-    while not turn.acquire():
+    while not _take_turn(run, turn):
         if stop:
             raise StopRequested(stop.signal)
         if not announced:
@@ -119,3 +123,13 @@ def _wait_for(run: Run, device: str, stop: StopFlag) -> FileLock:
             announced = True
         time.sleep(POLL_S)
     return turn
+
+
+def _take_turn(run: Run, turn: FileLock) -> bool:
+    """Take the device if it is free and nobody came earlier. The queue is looked at only then: it means many files."""
+    if not turn.acquire():
+        return False
+    if waiting_before(run):
+        turn.release()
+        return False
+    return True

@@ -13,7 +13,8 @@ MEANINGS = {
 @dataclass(frozen=True)
 class RunState:
     """What is known of a run from outside. Times are seconds since 1970 (UTC), `started` that of its first
-    start; `steps` counts all phases.
+    start; `steps` counts all phases. `turn` orders the runs that wait for one device, and `device` is the one that
+    the trainer said, empty while it is still starting.
     """
 
     name: str
@@ -27,6 +28,8 @@ class RunState:
     updated: float | None
     method: str
     data: str
+    turn: float | None = None
+    device: str = ""
 
     @property
     def active(self) -> bool:

@@ -2,9 +2,8 @@
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +15,16 @@ from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
 from butf.device import choose_device
 from butf.errors import BadInput
-from butf.files import write_atomic
-from butf.networks import zoo
-from butf.networks.card import Card, card_text
-from butf.networks.measured import MeasuredDescriber
-from butf.networks.trunk import Trunk
-from butf.networks.weights import save_weights
+from butf.networks.card import Card
 from butf.training.batch import Batch
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
 from butf.training.config import TrainConfig
 from butf.training.feed import Feed
 from butf.training.folder import Run
-from butf.training.provenance import commit, versions
+from butf.training.optimiser import parameter_groups
+from butf.training.previews import Previews, due
 from butf.training.recipes import build_recipe
+from butf.training.result import Result
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.start import start_from
 from butf.training.validation import Validation
@@ -36,7 +32,6 @@ from butf.training.validation import Validation
 LOG_EVERY = 10
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
-MEASURED_RATE = 4.0
 
 
 def train(run: Run, decoded: dict[object, Samples] | None = None) -> None:
@@ -69,6 +64,8 @@ class Progress:
     """Optimiser steps done in it."""
     images: int = 0
     seconds: float = 0.0
+    best: float = -1.0
+    """The highest mean recall@1 measured in the last training step."""
 
 
 class Trainer:
@@ -88,6 +85,8 @@ class Trainer:
         self.start = self._start_from(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
         self.validation = self._validation(VAL_QUERIES)
+        self.previews = Previews(run.previews_path, self.frames, self.feed.size, encoding, config.seed)
+        self.result = Result(run, config, self.frames, self.feed, self.start)
         self._enter_phase()
         if run.checkpoint_path.is_file():
             self._restore()
@@ -96,6 +95,10 @@ class Trainer:
     def phase(self) -> str:
         """Name of the present training step."""
         return self.recipe.phases[self.progress.phase]
+
+    @property
+    def _in_last_phase(self) -> bool:
+        return self.progress.phase + 1 == len(self.recipe.phases)
 
     @property
     def total_steps(self) -> int:
@@ -113,7 +116,7 @@ class Trainer:
         with tqdm(total=self.total_steps, initial=self.global_step, unit="step", disable=None) as bar:
             while True:
                 self._fit_phase(stop, bar)
-                if self.progress.phase + 1 == len(self.recipe.phases):
+                if self._in_last_phase:
                     return  # `finish` measures recall.
                 self._validate()
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
@@ -124,29 +127,9 @@ class Trainer:
     def finish(self) -> None:
         """Measure recall on val and write the model with its card: the run is finished then."""
         recall = self._validation(self.config.final_queries or None).recall(self.recipe.network)
-        network, start = self.recipe.network.eval(), self.start
-        card = zoo.describe_card(
-            self.run.name,
-            network,
-            self.config.method,
-            self.config.trunk,
-            image_area=self.config.image_area,
-            encoding=self.feed.encoding if hasattr(network, "decoder") or network.reads_side else None,
-            data=self.frames.name,
-            seen=self.feed.conditions,
-            val_recall=recall,
-            seed=self.config.seed,
-            config=self.config.as_dict(),
-            command=self.run.command,
-            commit=commit(),
-            versions=versions(),
-            images_seen=self.progress.images + (start.images_seen or 0 if start else 0),
-            seconds=round(self.progress.seconds + (start.seconds or 0 if start else 0), 1),
-        )
-        if start is not None and start.method != "image-only":
-            card = replace(card, training_steps=start.training_steps + 1)
-        save_weights(self.run.weights_path, network.state_dict(), {"card": card_text(card)})
-        write_atomic(self.run.card_path, card_text(card))
+        network, progress = self.recipe.network.eval(), self.progress
+        self._preview()
+        self.result.write(network, self.result.card(network, recall, progress.images, progress.seconds))
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
 
     def _validation(self, queries: int | None = None) -> Validation:
@@ -174,6 +157,8 @@ class Trainer:
     def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
         terms_since: defaultdict[str, list[float]] = defaultdict(list)
         images = 0
+        if self.progress.step == 0:
+            self._preview()
         since = started = time.perf_counter()
         while self.progress.step < self.config.steps:
             if self.progress.step % self.config.refresh_every == 0:
@@ -199,6 +184,8 @@ class Trainer:
             if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
                 self._validate()
                 since = time.perf_counter()
+            elif due(self.progress.step):
+                self._preview()
             if stop or self.progress.step % self.config.checkpoint_every == 0:
                 self._save()
             if stop:
@@ -237,8 +224,18 @@ class Trainer:
             self._log({"guesses_right": round(right, 4)})
 
     def _validate(self) -> None:
-        recall = self.validation.recall(self.recipe.network)
+        network, progress = self.recipe.network, self.progress
+        recall = self.validation.recall(network)
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+        self._preview()
+        if self._in_last_phase and recall.get("mean", -1.0) > progress.best:
+            self.result.write_best(network, self.result.card(network, recall, progress.images, progress.seconds))
+            progress.best = recall["mean"]
+
+    def _preview(self) -> None:
+        """Keep what the decoder makes of two val pictures, once it is trained at all."""
+        if self.progress.phase > 0:
+            self.previews.write(self.global_step, self.recipe.network)
 
     def _report(self, terms: dict[str, list[float]], rate: float, bar: tqdm) -> None:
         means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
@@ -278,20 +275,4 @@ class Trainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
         restore_random_states(saved["rng"], self.rng)
-
-
-def parameter_groups(trained: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """What the optimiser changes: the trunks' later stages at `trunk_rate`, describers of the measured side modality,
-    which start from nothing, at `MEASURED_RATE`, and the rest at the full rate."""
-    inside = {
-        id(parameter): rate
-        for kind, rate in ((Trunk, config.trunk_rate), (MeasuredDescriber, MEASURED_RATE))
-        for module in trained.modules()
-        if isinstance(module, kind)
-        for parameter in module.parameters()
-    }
-    shares: defaultdict[float, list[nn.Parameter]] = defaultdict(list)
-    for parameter in trained.parameters():
-        if parameter.requires_grad:
-            shares[inside.get(id(parameter), 1.0)].append(parameter)
-    return [{"params": shares[share], "lr": config.learning_rate * share} for share in sorted(shares)]
+        self.previews.forget_after(self.global_step)
