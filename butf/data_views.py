@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
-from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from butf.dataset.areas import Areas
 from butf.dataset.frames import Frames
-from butf.dataset.summary import Count, field_of_view, forward
-from butf.dataset.table import Fault
+from butf.dataset.summary import forward
 from butf.figures.areas_map import Dot, Here, Track
 from butf.figures.classes import class_figure, legend_html
 from butf.figures.depth import map_figure
 from butf.figures.map import fit
-from butf.figures.tables import table_html
 from butf.views import Panel, coverage, has_map, side_scale
 
 MAP_PIXELS = (460, 520)
+THIN = 5e-4
 MANY_DOTS = 1500
 MANY_BUILDINGS = 1000
 GAP = 4.0
-SIDE_HEIGHT, CLASS_HEIGHT = 196, 176
+SIDE_HEIGHT, CLASS_HEIGHT = 234, 214
 MEANING = {"depth": "how far away", "reflectance": "how bright to the lidar", "semantics": "what it is"}
-TAUGHT, UNTAUGHT = "seen in training", "unseen"
 
 
 def points(frames: Frames) -> np.ndarray:
@@ -36,6 +30,12 @@ def points(frames: Frames) -> np.ndarray:
     if has_map(frames):
         return np.stack([frames.lon, frames.lat], axis=1)
     return frames.position[:, :2]
+
+
+def thin_tracks(frames: Frames) -> list[Track]:
+    """All traversals with as few points as can be seen: true to `THIN` of the data set's extent."""
+    metres = frames.position[:, :2]
+    return tracks(frames, tolerance_m=THIN * float(np.ptp(metres, axis=0).max(initial=0.0)))
 
 
 def tracks(frames: Frames, traversal: str | None = None, tolerance_m: float = 0.0) -> list[Track]:
@@ -107,10 +107,10 @@ def here(frames: Frames, i: int) -> Here:
     return Here(x, y, math.degrees(math.atan2(east, north)) % 360)
 
 
-def home(frames: Frames, areas_points: np.ndarray | None = None) -> tuple[tuple[float, float], float]:
-    """Centre (latitude, longitude) and zoom at which all frames, and the corners of the areas (K, 2), are in view."""
-    corners = points(frames) if areas_points is None else np.concatenate([points(frames), areas_points])
-    return fit(corners[:, ::-1], *MAP_PIXELS)
+def home(frames: Frames, areas: Areas | None = None) -> tuple[tuple[float, float], float]:
+    """Centre (latitude, longitude) and zoom at which all frames and areas are in view."""
+    rings = [] if areas is None else [polygon[0] for polygons in areas.areas.values() for polygon in polygons]
+    return fit(np.concatenate([points(frames), *rings])[:, ::-1], *MAP_PIXELS)
 
 
 def side_panel(frames: Frames, i: int, modality: str) -> Panel | None:
@@ -137,65 +137,6 @@ def nearest(frames: Frames, traversal: str, before: str | None) -> str:
     old = np.flatnonzero(frames.frame == before)
     at = int(frames.distances(old, rows)[0].argmin()) if len(old) else 0
     return str(frames.frame[rows[at]])
-
-
-def counts_html(counts: Sequence[Count], splits: Sequence[str]) -> str:
-    """Frames by traversal and split, with what each is for."""
-    head = ["Traversal", "Condition", "Role", "In training", *splits, "All"]
-    body = [
-        [escape(row.traversal), escape(row.condition), row.role, TAUGHT if row.seen else UNTAUGHT]
-        + [f"{row.frames[split]:,}" for split in splits]
-        + [f"<b>{row.total:,}</b>"]
-        for row in counts
-    ]
-    totals = [sum(row.frames[split] for row in counts) for split in splits]
-    body.append(["All", "", "", "", *(f"{total:,}" for total in totals), f"<b>{sum(totals):,}</b>"])
-    return table_html(head, body, "Frames by traversal and split. References are the database, queries are asked.")
-
-
-def cameras_html(frames: Frames) -> str:
-    """The cameras with their intrinsics in pixels and their field of view."""
-    head = ["Camera", "Size", "Focal length", "Principal point", "Field of view"]
-    body = []
-    for camera in frames.cameras:
-        across, down = field_of_view(camera)
-        body.append(
-            [
-                escape(str(camera.name)),
-                f"{camera.width:g} × {camera.height:g}",
-                f"{camera.fx:.1f}, {camera.fy:.1f}",
-                f"{camera.cx:.1f}, {camera.cy:.1f}",
-                f"{across:.0f}° × {down:.0f}°",
-            ]
-        )
-    return table_html(head, body, "Pinhole cameras; lengths in pixels, the first pixel's centre at (0.5, 0.5).")
-
-
-def faults_html(faults: Sequence[Fault], count: int, most: int = 100) -> str:
-    """What is wrong, one row a fault."""
-    head = ["File", "Row", "Column", "Value", "What is wrong, and what mends it"]
-    body = [
-        [
-            f"<code>{escape(fault.file)}</code>",
-            "" if fault.row is None else str(fault.row),
-            escape(fault.column),
-            f"<code>{escape(fault.value[:60])}</code>" if fault.column else "",
-            f'<span class="wrap">{escape(fault.what)}</span>',
-        ]
-        for fault in faults[:most]
-    ]
-    shown = min(most, len(faults))
-    words = f"All {count:,} faults" if shown == count else f"The first {shown:,} of {count:,} faults"
-    return table_html(head, body, f"{words}. Rows count as in a spreadsheet: the header is row 1.")
-
-
-def faults_csv(faults: Sequence[Fault]) -> str:
-    """The same list as a table to keep."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "row", "column", "value", "what is wrong"])
-    writer.writerows([fault.file, fault.row or "", fault.column, fault.value, fault.what] for fault in faults)
-    return stream.getvalue()
 
 
 def _ordinal(number: int) -> str:

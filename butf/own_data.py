@@ -182,7 +182,7 @@ def _require_allowed() -> None:
 
 
 def _existing_folder(path: str) -> Path:
-    folder = Path(path.strip()).expanduser()
+    folder = Path(os.path.expanduser(path.strip()))
     if not path.strip() or not folder.is_absolute():
         raise BadInput(f"{path!r} is no full path; give one that begins with / or ~")
     if not folder.is_dir():

@@ -4,6 +4,7 @@ import runpy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from pages.loading import frames_of
 
 NO_DATA = "No data set was found. Make one with `python -m butf town --out data/town`, then reload this page."
 NO_MODEL = "Choose at least one model in the sidebar to see what it retrieves."
+GONE = "{} left the choice: there is no such model any more, or its card is broken. Train lists the runs there are."
 INDOOR_M = 5.0
 
 
@@ -110,6 +112,9 @@ def is_dark() -> bool:
 def _ask_models() -> None:
     cards = zoo.available()
     names, chosen = [card.name for card in cards], st.session_state.get("models", [])
+    gone = dict.fromkeys(name for name in (*chosen, *st.query_params.get_all("models")) if name not in names)
+    if gone:
+        st.html(f"<p class='lede'>{escape(GONE.format(', '.join(gone)))}</p>")
     if any(name not in names for name in chosen):  # a run was deleted meanwhile
         st.session_state["models"] = [name for name in chosen if name in names]
     first = browse.default_models(cards)

@@ -108,7 +108,8 @@ def where_text(frames: Frames, i: int) -> str:
     """Where frame i was taken: latitude, longitude and altitude where these are known, else metres of its own room."""
     east, north, up = frames.position[i].tolist()
     if frames.lat is None or frames.lon is None:
-        return f"{east:.2f} m east, {north:.2f} m north, {up:.2f} m up"
+        ways = ((east, "east", "west"), (north, "north", "south"), (up, "up", "down"))
+        return ", ".join(f"{abs(metres):.2f} m {word if metres >= 0 else other}" for metres, word, other in ways)
     lat, lon = float(frames.lat[i]), float(frames.lon[i])
     globe = f"{abs(lat):.6f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.6f}° {'E' if lon >= 0 else 'W'}"
     return f"{globe}, altitude {up:.2f} m"
@@ -120,7 +121,7 @@ def when_text(frames: Frames, i: int) -> str:
         return ""
     seconds = float(frames.time_s[i])
     if not EPOCH <= seconds < FAR_FUTURE:
-        return f"{seconds:.2f} s"
+        return f"{seconds:.2f} s of the recording"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

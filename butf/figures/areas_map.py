@@ -23,15 +23,16 @@ class SplitLook:
     colour: str
     dash: str
     plotly_dash: str
+    css: str
     word: str
 
 
 SPLITS = {
-    "train": SplitLook("#1a8754", "", "solid", "solid green"),
-    "val": SplitLook("#2f72c4", "9 6", "dash", "dashed blue"),
-    "test": SplitLook("#cc4b37", "2 6", "dot", "dotted red"),
+    "train": SplitLook("#1a8754", "", "solid", "solid", "solid green"),
+    "val": SplitLook("#2f72c4", "9 6", "dash", "dashed", "dashed blue"),
+    "test": SplitLook("#cc4b37", "2 6", "dot", "dotted", "dotted red"),
 }
-NO_SPLIT = SplitLook("#7d8c6c", "", "solid", "grey")
+NO_SPLIT = SplitLook("#7d8c6c", "", "solid", "solid", "grey")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,8 @@ SHAPES = """{% macro script(this, kwargs) %}
     label(area.corner, area.label, area.look.color);
   }
   for (const track of shapes.tracks) L.polyline(track.lines, {...track.look, interactive: false}).addTo(map);
+  // The page's width, which only the browser knows, decides how close all of it can be seen.
+  if (shapes.bounds) map.whenReady(() => map.fitBounds(shapes.bounds, {padding: [14, 14], animate: false}));
 }
 {% endmacro %}"""
 
@@ -110,7 +113,9 @@ class Shapes(MacroElement):
         self._name = "Shapes"
         drawn = {} if areas is None else areas.areas
         shapes = [_area(split, polygon) for split, polygons in drawn.items() for polygon in polygons]
-        self.shapes = _script_json({"areas": shapes, "tracks": _thin_lines(tracks)})
+        outlines = [np.asarray(polygon[0], float) for polygons in drawn.values() for polygon in polygons]
+        bounds = _bounds(outlines + [track.points for track in tracks])
+        self.shapes = _script_json({"areas": shapes, "tracks": _thin_lines(tracks), "bounds": bounds})
 
 
 class FrameDots(MacroElement):
@@ -122,10 +127,10 @@ class FrameDots(MacroElement):
         super().__init__()
         self._name = "FrameDots"
         lines = [
-            {"points": _lat_lon(track.points), "look": {"color": split_look(track.split).colour, "weight": 3}}
+            {"points": _lat_lon(track.points), "look": {"color": split_look(track.split).colour, "weight": 2}}
             for track in tracks
         ]
-        looks = {split: _dot_look(split, colours) for split in dict.fromkeys(dot.split for dot in dots)}
+        looks = {split: _dot_look(split) for split in dict.fromkeys(dot.split for dot in dots)}
         spots = [[round(dot.y, 6), round(dot.x, 6), dot.split, escape(dot.frame)] for dot in dots]
         mark = None if here is None else {"at": [here.y, here.x], "html": here_svg(here.heading, colours)}
         radius = 4 if len(dots) < 300 else 3
@@ -164,9 +169,8 @@ def split_look(split: str) -> SplitLook:
 def splits_html(splits: Sequence[str]) -> str:
     """What the colours and dashes mean, in one line."""
     items = "".join(
-        f'<li><svg width="26" height="10" aria-hidden="true"><path d="M1 5h24" fill="none" stroke-width="3"'
-        f' stroke="{split_look(split).colour}" stroke-dasharray="{split_look(split).dash}"/></svg>'
-        f" {escape(split)} <small>{split_look(split).word}</small></li>"
+        f'<li><i class="line {split_look(split).css}" style="border-color: {split_look(split).colour}"'
+        f' aria-hidden="true"></i> {escape(split)} <small>{split_look(split).word}</small></li>'
         for split in splits
     )
     return f'<ul class="legend" aria-label="Splits">{items}</ul>'
@@ -211,8 +215,16 @@ def _thin_lines(tracks: Sequence[Track]) -> list[dict]:
     ]
 
 
-def _dot_look(split: str, colours: Palette) -> dict:
-    return {"color": colours.background, "weight": 1, "fillColor": split_look(split).colour, "fillOpacity": 1}
+def _bounds(lines: Sequence[np.ndarray]) -> list | None:
+    """South-west and north-east corner of lines (M, 2), None where there are none."""
+    if not lines:
+        return None
+    every = np.concatenate(lines)
+    return _lat_lon(np.stack([every.min(axis=0), every.max(axis=0)]))
+
+
+def _dot_look(split: str) -> dict:
+    return {"stroke": False, "fillColor": split_look(split).colour, "fillOpacity": 1}
 
 
 def _lat_lon(points: np.ndarray) -> list:

@@ -1,0 +1,34 @@
+"""One frame with all that is known of it. Part of the Data page."""
+
+import streamlit as st
+
+from butf import data_views
+from butf.dataset.frames import Frames
+from butf.dataset.summary import looks_text, when_text, where_text
+from butf.figures.gallery import heading_html
+from pages import data_facts, shared
+
+QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def draw(frames: Frames, i: int) -> None:
+    """The picture and every modality that the frame has, and where, when and which way it was taken."""
+    name, absent = str(frames.frame[i]), []
+    places = (place for _ in range(2) for place in st.columns(2, gap="small"))
+    with next(places).container(gap="xxsmall", key="chosen"), shared.told_plainly():
+        st.html(heading_html("Picture", f"{name}, {frames.split[i]}"))
+        st.image(frames.image(i), width="stretch", alt=f"The picture {name}")
+    for modality in frames.modalities:
+        with shared.told_plainly():
+            panel = data_views.side_panel(frames, i, modality)
+            if panel is None:
+                absent.append(modality)
+                continue
+            with next(places).container(gap="xxsmall"):
+                st.html(heading_html(panel.title, panel.note))
+                st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt, width="stretch")
+                if panel.foot:
+                    st.html(panel.foot)
+    facts = {"Place": where_text(frames, i), "Looks": looks_text(frames, i), "Time": when_text(frames, i)}
+    facts |= {"Not there": " and ".join(absent)}
+    st.html(data_facts.facts_html({key: value for key, value in facts.items() if value}))

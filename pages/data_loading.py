@@ -1,0 +1,61 @@
+"""What the Data page reads or computes once for all sessions, anew when the data set's tables change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from butf import browse, data_views
+from butf.dataset.areas import Areas, read_areas
+from butf.dataset.summary import DepthHistogram, depth_histogram
+from butf.figures.areas_map import Track
+from butf.own_data import Progress
+from pages import loading
+
+
+def ground_of(folder: Path) -> Areas | None:
+    """The areas with the streets, and the houses where they are few; None without areas.geojson."""
+    return _ground(folder, browse.stamp(folder))
+
+
+def tracks_of(folder: Path) -> list[Track]:
+    """All traversals as thin lines."""
+    return _tracks(folder, browse.stamp(folder))
+
+
+def histogram_of(folder: Path) -> DepthHistogram | None:
+    """How far away things are, over a sample of the frames."""
+    return _histogram(folder, browse.stamp(folder))
+
+
+@contextmanager
+def shown_progress(first: str) -> Iterator[Progress]:
+    """A bar that goes when the block ends."""
+    place = st.empty()
+    place.progress(0.0, text=first)
+
+    def progress(words: str, done: int, total: int) -> None:
+        if done % 20 == 0 or done == total:
+            place.progress(done / total, text=f"{words}: {done:,} of {total:,}")
+
+    try:
+        yield progress
+    finally:
+        place.empty()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _ground(folder: Path, stamp: tuple[int, ...]) -> Areas | None:
+    path = folder / "areas.geojson"
+    return data_views.ground(read_areas(path)) if path.exists() else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _tracks(folder: Path, stamp: tuple[int, ...]) -> list[Track]:
+    return data_views.thin_tracks(loading.frames_of(folder))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading depth maps")
+def _histogram(folder: Path, stamp: tuple[int, ...]) -> DepthHistogram | None:
+    return depth_histogram(loading.frames_of(folder))
