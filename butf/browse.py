@@ -139,6 +139,19 @@ def narrowed(searches: Sequence[SplitSearch], queries: np.ndarray, choice: str, 
     return queries[np.isin(queries, table.failures(names))]
 
 
+def telling_query(searches: Sequence[SplitSearch], rule: PlaceRule, best: str) -> int:
+    """A query to begin with: the last that the model named `best` gets right and another one wrong, else the first."""
+    table = query_table(searches, rule)
+    right = {name: ranks == 1 for name, ranks in table.first_correct.items()}
+    telling = np.flatnonzero(right[best] & ~np.all(list(right.values()), axis=0))
+    return int(table.queries[telling[-1] if len(telling) else 0])
+
+
+def explore_address(frames: Frames, query: int) -> dict[str, str]:
+    """What the address of Explore says to open at a query frame."""
+    return {"condition": str(frames.condition[query]), "query": str(frames.frame[query]).split("/")[-1]}
+
+
 def nearest_query(frames: Frames, split: str, condition: str, before: str | None) -> str:
     """The query of a condition taken nearest to the frame named `before`; the first one without such a frame."""
     queries = frames.queries(split)[condition]
