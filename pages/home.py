@@ -101,7 +101,7 @@ def draw_scores(evaluation: dict[str, Any]) -> None:
 
 
 def draw_ways() -> None:
-    with st.container(key="ways", gap="small"):
+    with st.container(key="ways", gap="medium"):
         for name, (icon, words) in WAYS.items():
             with st.container(gap=None):
                 st.page_link(f"pages/{name}.py", label=f"**{name.capitalize()}**", icon=f":material/{icon}:")

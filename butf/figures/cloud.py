@@ -9,7 +9,7 @@ from PIL import Image
 from butf.dataset.manifest import Camera
 from butf.figures.theme import base_layout
 
-POINTS = 24_000
+POINTS = 12_000
 USUAL_VIEW_DEG = 60.0
 MARGIN = 0.97
 """Depth this near to the far end of the scale is sky, or what was never measured."""
@@ -54,7 +54,7 @@ def points(
 def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.Figure:
     """Points `(N, 3)` of the camera frame in their colours `(N, 3)`, seen from a little behind and above the camera."""
     x, y, z = np.round(xyz, 2).T
-    look = {"size": 2.5, "color": [f"rgb({r},{g},{b})" for r, g, b in colours.tolist()]}
+    look = {"size": 3, "color": [f"rgb({r},{g},{b})" for r, g, b in colours.tolist()]}
     cloud = {"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": z, "z": -y}
     cloud |= {"hovertemplate": "%{x:.1f} m to the right<br>%{y:.1f} m ahead<br>%{z:.1f} m up<extra></extra>"}
     axis = {"visible": False, "showspikes": False}
