@@ -4,19 +4,22 @@ import streamlit as st
 
 TREE = """dataset.json
 frames.csv
-areas.geojson                     optional
-TRAVERSAL/rgb/000123.jpg          or .png
-TRAVERSAL/depth/000123.png        optional
-TRAVERSAL/reflectance/000123.png  optional
-TRAVERSAL/semantics/000123.png    optional"""
+areas.geojson
+walk/rgb/000123.jpg
+walk/depth/000123.png
+walk/reflectance/000123.png
+walk/semantics/000123.png"""
 TABLE = """frame,split,lat,lon
-walk/000000,train,48.80412,2.29104
-walk/000001,test,48.80430,2.29131"""
-MANIFEST = """{"name": "My walk", "licence": "CC-BY-4.0",
- "modalities": {"depth": {"near_m": 1, "far_m": 100}}}"""
+walk/000123,train,48.8041,2.2910
+walk/000124,test,48.8043,2.2913"""
+MANIFEST = """{"name": "My walk",
+ "licence": "CC-BY-4.0",
+ "modalities": {"depth":
+  {"near_m": 1, "far_m": 100}}}"""
 TREE_SAYS = (
-    "Depth is a 16-bit PNG, metres × 256, 0 where nothing was measured; reflectance 8-bit, 0 to 255; semantics 8-bit "
-    "class ids. The README has the rest under *Your own data*."
+    "The modalities and areas.geojson are optional. Depth is a 16-bit PNG, metres × 256, 0 where nothing was measured; "
+    "reflectance 8-bit, 0 to 255; semantics 8-bit class ids. Indoors give easting_m and northing_m instead of lat and "
+    "lon. The README has the rest under *Your own data*."
 )
 
 

@@ -19,7 +19,7 @@ from pages.data_loading import shown_progress
 LOOK = "Look at it"
 UPLOAD_MB = 500
 OFF = "Importing and deleting data is switched off here (BUTF_NO_TRAINING). Everything else works."
-FORMAT = "A data set in our format, as shown beside."
+FORMAT = "A data set in our format, as shown on this page."
 Stage = Callable[[Progress], Incoming]
 
 

@@ -147,7 +147,7 @@ def test_a_zip_without_a_data_set_or_with_two(home: Path, tiny_dataset: Path) ->
 @pytest.mark.parametrize("path", ["", "relative/folder", "/no/such/folder", "~no-such-user-xyz"])
 def test_a_path_that_is_no_folder(home: Path, path: str) -> None:
     for way in (own_data.from_folder, own_data.from_rgbd):
-        with pytest.raises(BadInput, match="is no full path|is not a folder"):
+        with pytest.raises(BadInput, match=r"is no full path|is not a folder"):
             way(path)
 
 
@@ -161,9 +161,10 @@ def full(*_: object) -> None:
 
 
 def test_a_full_disk_while_unpacking_leaves_nothing(home: Path, tiny_dataset: Path, monkeypatch) -> None:
+    upload = zipped(tiny_dataset)
     monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(BadInput, match="no space left on device"):
-        own_data.from_zip(zipped(tiny_dataset), "mine.zip")
+        own_data.from_zip(upload, "mine.zip")
     assert left(home) == []
 
 
@@ -198,8 +199,8 @@ def test_a_data_folder_that_cannot_be_made(home: Path, tiny_dataset: Path) -> No
 def test_what_is_given_up_goes_with_its_owner_and_after_a_crash_a_day_later(home: Path, tiny_dataset: Path) -> None:
     incoming = own_data.from_zip(zipped(tiny_dataset), "mine.zip")
     assert len(left(home)) == 1 and find_datasets().keys() == {"town"}
-    del incoming
     with pytest.warns(ResourceWarning):
+        del incoming
         gc.collect()
     assert left(home) == []
     for name, age in ((".incoming-old", 90_000), (".incoming-new", 10)):

@@ -127,13 +127,13 @@ class FrameDots(MacroElement):
         super().__init__()
         self._name = "FrameDots"
         lines = [
-            {"points": _lat_lon(track.points), "look": {"color": split_look(track.split).colour, "weight": 2}}
+            {"points": _lat_lon(track.points), "look": {"color": split_look(track.split).colour, "weight": 1.5}}
             for track in tracks
         ]
         looks = {split: _dot_look(split) for split in dict.fromkeys(dot.split for dot in dots)}
         spots = [[round(dot.y, 6), round(dot.x, 6), dot.split, escape(dot.frame)] for dot in dots]
         mark = None if here is None else {"at": [here.y, here.x], "html": here_svg(here.heading, colours)}
-        radius = 4 if len(dots) < 300 else 3
+        radius = 3.5 if len(dots) < 200 else 2.5
         self.frames = _script_json({"lines": lines, "looks": looks, "dots": spots, "here": mark, "radius": radius})
 
 

@@ -1,0 +1,263 @@
+"""The Data page in each of its states, by Streamlit's AppTest."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from conftest import edit_json
+from streamlit.testing.v1 import AppTest
+from test_dataset_faults import set_cell
+from test_pages import local_copy
+
+from butf import files, own_data
+from butf.dataset.frames import Frames, find_datasets
+from butf.networks import zoo
+from butf.training.folder import Run
+from butf.training.locks import FileLock
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, tiny_original: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A shipped data set `town` and one of one's own, `mine`; gives the data folder."""
+    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
+        monkeypatch.setenv(variable, str(tmp_path / folder))
+    monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
+    monkeypatch.setattr(files, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "assets" / "models")
+    for place in ("assets/town", "data/mine"):
+        shutil.copytree(tiny_original, tmp_path / place)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield tmp_path / "data"
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run().switch_page("pages/data.py").run()
+
+
+def well(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    return app
+
+
+def html(app: AppTest) -> str:
+    bodies = (element.proto.body for element in app.get("html"))
+    return "".join(body for body in bodies if "<style>" not in body)
+
+
+def button(app: AppTest, label: str):
+    return next((found for found in app.button if found.label == label), None)
+
+
+def told(app: AppTest) -> str:
+    return " ".join(
+        found.value for kind in (app.info, app.error, app.caption, app.markdown, app.success) for found in kind
+    )
+
+
+def zipped(root: Path) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for path in sorted(root.rglob("*")):
+            archive.write(path, f"{root.name}/{path.relative_to(root)}")
+    return stream.getvalue()
+
+
+def checked(content: bytes, name: str = "drive.zip") -> AppTest:
+    app = well(opened(data="town", view="Import your own"))
+    app.file_uploader(key="zip").set_value((name, content, "application/zip")).run()
+    return button(app, "Check it").click().run()
+
+
+def test_map_frame_and_facts(home: Path) -> None:
+    app = well(opened(data="town"))
+    page = html(app)
+    assert "Data: town" in page and "36 frames in 3 traversals, with depth, semantics" in page
+    assert "reference/000000, train" in page and "Depth" in page and "Semantics" in page
+    assert "Apache-2.0" in page and "made up for tests" in page and "90° × 67°" in page
+    assert page.count('<th scope="row">') == 4 + 1, "three traversals and their sum, one camera"
+    assert "Read from all 35 depth maps" in told(app)
+    assert len(app.get("plotly_chart")) == 3, "depth, semantics, histogram"
+    assert button(app, "Delete it") is None, "what is shipped stays"
+
+
+def test_the_address_names_the_frame_and_keys_walk_on(home: Path) -> None:
+    app = well(opened(data="mine", traversal="night", frame="000010"))
+    assert "night/000010, test" in html(app)
+    app = well(button(app, "Next").click().run())
+    assert "night/000011, test" in html(app) and "Not there" in html(app), "it has no depth"
+    app = well(button(app, "Next").click().run())
+    assert "night/000000, train" in html(app)
+    app = well(button(app, "Previous").click().run())
+    app = well(app.selectbox(key="traversal").select("overcast").run())
+    assert "overcast/000011, test" in html(app), "the same place in another light"
+    assert "Click a dot of overcast" in told(app)
+
+
+def test_an_address_that_names_no_frame(home: Path) -> None:
+    assert "reference/000000" in html(well(opened(data="mine", traversal="<b>", frame="9")))
+
+
+def test_data_with_metres_only_get_a_plan(home: Path) -> None:
+    local_copy(home / "mine", drop=("lat", "lon"))
+    app = well(opened(data="mine"))
+    assert len(app.get("plotly_chart")) == 4
+    assert "448000.00 m east" in html(app) and "altitude" not in html(app)
+    assert not [toggle for toggle in app.toggle if toggle.key == "data-tiles"]
+
+
+def test_bare_data_show_what_there_is(home: Path) -> None:
+    drop = ("lat", "lon", "time_s", "qw", "qx", "qy", "qz", "altitude_m", "traversal", "condition")
+    local_copy(home / "mine", drop)
+    (home / "mine" / "areas.geojson").unlink()
+    (home / "mine" / "dataset.json").write_text("{}")
+    app = well(opened(data="mine"))
+    assert "This data set has no depth" in told(app) and "names no camera" in told(app)
+    assert "pictures alone" in html(app) and "Looks" not in html(app)
+
+
+def test_without_queries_the_page_still_shows_the_data(home: Path) -> None:
+    manifest = json.loads((home / "mine" / "dataset.json").read_text())
+    edit_json(home / "mine" / "dataset.json", traversals=[t | {"role": "reference"} for t in manifest["traversals"]])
+    assert "reference/000000" in html(well(opened(data="mine")))
+
+
+def test_a_damaged_picture_is_told_and_the_rest_goes_on(home: Path) -> None:
+    (home / "mine" / "reference" / "rgb" / "000000.jpg").write_bytes(b"\xff\xd8")
+    app = opened(data="mine")
+    assert not app.exception
+    (error,) = app.error
+    assert "000000.jpg" in error.value
+    assert "Semantics" in html(app) and "What is in it" in [head.value for head in app.subheader]
+
+
+def test_a_broken_data_set_is_told_once_and_can_be_deleted(home: Path) -> None:
+    set_cell(home / "mine", 3, "split", "tset")
+    app = opened(data="mine")
+    assert not app.exception
+    assert [("tset" in error.value) for error in app.error] == [True]
+    app = button(app, "Delete it").click().run()
+    assert not app.exception and find_datasets().keys() == {"town"}
+
+
+def test_without_data_it_says_what_to_do_and_takes_the_first(home: Path, tiny_dataset: Path) -> None:
+    shutil.rmtree(home)
+    shutil.rmtree(files.ASSETS / "town")
+    app = well(opened())
+    assert "Import one below, or make one with `python -m butf town" in app.info[0].value
+    app.file_uploader(key="zip").set_value(("a.zip", zipped(tiny_dataset), "application/zip")).run()
+    app = well(button(app, "Check it").click().run())
+    app = well(button(app, "Import").click().run())
+    assert find_datasets().keys() == {"tiny"} and "Data: tiny" in html(app)
+
+
+def test_import_shows_what_was_found_and_only_then_imports(home: Path, tiny_dataset: Path) -> None:
+    app = well(checked(zipped(tiny_dataset)))
+    assert "Nothing is wrong. The files of all 36 frames were opened." in told(app)
+    assert "depth: 35 of 36 frames have it" in told(app)
+    assert html(app).count('<img src="data:image/jpeg') == 6 and "36 in 3 traversals" in html(app)
+    assert find_datasets().keys() == {"town", "mine"}
+    name = app.text_input(key="import-name")
+    assert name.value == "tiny"
+    app = name.set_value("mine").run()
+    app = button(app, "Import").click().run()
+    assert "a data set named mine exists already; choose another name" in app.error[0].value
+    app.text_input(key="import-name").set_value("../mine").run()
+    app = button(app, "Import").click().run()
+    assert "cannot name a data set" in app.error[0].value
+    app.text_input(key="import-name").set_value("walk").run()
+    app = well(button(app, "Import").click().run())
+    assert "Data: walk" in html(app) and app.selectbox(key="data").value == "walk"
+    assert sorted(path.name for path in home.iterdir()) == ["mine", "walk"]
+
+
+def test_everything_that_is_wrong_is_listed(home: Path, tiny_dataset: Path) -> None:
+    set_cell(tiny_dataset, 3, "qw", "nan")
+    (tiny_dataset / "night" / "rgb" / "000004.jpg").write_bytes(b"no picture")
+    app = checked(zipped(tiny_dataset))
+    assert not app.exception
+    assert "2 faults: mend them, then check again" in app.error[0].value
+    page = html(app)
+    assert "frames.csv" in page and "<td>3</td><td>qw</td>" in page and "night/rgb/000004.jpg" in page
+    assert "The map comes once" in told(app) and button(app, "Import") is None
+    assert app.get("download_button")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no zip", "drive.zip is not a whole .zip file"), (b"PK\x05\x06" + bytes(18), "drive.zip has no dataset.json")],
+)
+def test_an_upload_that_is_none(home: Path, content: bytes, words: str) -> None:
+    app = checked(content)
+    assert not app.exception and words in app.error[0].value
+    assert sorted(path.name for path in home.iterdir()) == ["mine"]
+
+
+def test_another_source_puts_away_what_was_found(home: Path, tiny_dataset: Path) -> None:
+    app = well(checked(zipped(tiny_dataset)))
+    assert len(list(home.iterdir())) == 2, "unpacked aside"
+    app = well(app.get("button_group")[-1].set_value("Folder on this machine").run())
+    assert button(app, "Import") is None and len(list(home.iterdir())) == 1
+    assert button(app, "Check it").disabled
+    app = app.text_input[0].set_value(str(tiny_dataset)).run()
+    app = well(button(app, "Check it").click().run())
+    assert f"What was found in {tiny_dataset}" in [head.value for head in app.subheader]
+    app = well(button(app, "Import").click().run())
+    assert len(Frames.load(home / "tiny")) == 36 and tiny_dataset.is_dir()
+
+
+def test_a_folder_that_is_none_is_told(home: Path) -> None:
+    app = well(opened(data="town", view="Import your own"))
+    app = app.get("button_group")[-1].set_value("RGB-D recording").run()
+    app = app.text_input[0].set_value("/no/such/place").run()
+    app = button(app, "Check it").click().run()
+    assert not app.exception and "/no/such/place is not a folder on this machine" in app.error[0].value
+
+
+def test_delete_says_what_goes_and_goes_on_with_another(home: Path) -> None:
+    app = well(opened(data="mine"))
+    assert "Delete mine with its 36 pictures, depth, semantics and tables" in told(app)
+    app = well(button(app, "Delete it").click().run())
+    assert find_datasets().keys() == {"town"} and "Data: town" in html(app)
+
+
+def test_what_is_trained_on_is_not_deleted(home: Path) -> None:
+    run = Run.create("busy", {"method": "bu-tf", "data": "mine"}, ["train"])
+    run.write_status(state="running")
+    lock = FileLock(run.lock_path)
+    assert lock.acquire()
+    try:
+        app = button(opened(data="mine"), "Delete it").click().run()
+    finally:
+        lock.release()
+    assert "mine is being trained on by run busy; stop it" in app.error[0].value
+    assert "mine" in find_datasets() and "Data: mine" in html(app)
+
+
+def test_switched_off_the_rest_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUTF_NO_TRAINING", "1")
+    app = well(opened(data="mine"))
+    assert "reference/000000" in html(app) and button(app, "Delete it") is None
+    app = well(opened(data="mine", view="Import your own"))
+    assert "switched off here (BUTF_NO_TRAINING)" in app.info[0].value
+    assert not app.get("file_uploader") and button(app, "Check it") is None
+
+
+def test_the_ways_in_are_a_list(home: Path) -> None:
+    from pages.data_import import UPLOAD_MB, WAYS
+
+    app = well(opened(data="mine", view="Import your own"))
+    assert app.get("button_group")[-1].options == [way.label for way in WAYS]
+    assert f"at most {UPLOAD_MB} MB" in app.file_uploader(key="zip").label
+    assert own_data.Limits().total > UPLOAD_MB * 1e6
