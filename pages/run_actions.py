@@ -62,7 +62,7 @@ def offer_to_steer(run: Run, state: RunState, states: Sequence[RunState]) -> Non
     """Stop, or leave or pass in the queue; resume."""
     if turns.can_move_up(state, states):
         act("Move up", ":material/arrow_upward:", turns.move_up, run, help="It passes the run before it in the queue.")
-    if state.state == "queued":
+    if state.state == "queued" and turns.ahead(state, states):
         act("Cancel", ":material/close:", runs.stop, run, help="It leaves the queue; Resume puts it at the end again.")
     elif state.active:
         act("Stop", ":material/stop:", runs.stop, run, help="It saves a checkpoint before it ends.")

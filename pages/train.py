@@ -53,7 +53,7 @@ def watch(name: str | None, words: dict[str, str]) -> None:
     if told(runs.list_runs()) != words:
         st.rerun()
     if name is not None:
-        with shared.told_plainly():
+        with st.container(key="watch"), shared.told_plainly():
             run_watch.draw(Run.open(name))
 
 

@@ -17,7 +17,7 @@ import pytest
 from butf.commands import train as train_flags
 from butf.errors import BadInput
 from butf.files import REPO, write_json
-from butf.training import runs
+from butf.training import runs, turns
 from butf.training.checkpoint import load_checkpoint
 from butf.training.config import TrainConfig
 from butf.training.folder import Run, locate
@@ -203,6 +203,28 @@ def test_one_trainer_at_a_time_on_a_device(folder):
     until(at_step(second, 3))
     assert (word(first), word(second)) == ("stopped", "running")
     runs.stop(second)
+
+
+def test_the_queue_goes_in_order_and_can_be_changed(folder):
+    first = runs.start(config(), "first")
+    until(at_step(first, 1))
+    second, third, fourth = (runs.start(config(), name) for name in ("second", "third", "fourth"))
+    for run in (second, third, fourth):
+        until(lambda run=run: run.state().device == "cpu")
+    assert turns.in_words(fourth.state(), runs.list_runs()) == "queued, place 3, after third"
+    turns.move_up(fourth)
+    runs.stop(second)
+    assert turns.in_words(third.state(), runs.list_runs()) == "queued, place 2, after fourth"
+    runs.stop(first)
+    until(at_step(fourth, 1))
+    assert (word(third), third.state().step) == ("queued", 0)
+    runs.resume(second)  # at the end of the queue again
+    until(lambda: "another run is training" in second.state().message)
+    runs.stop(fourth)
+    until(at_step(third, 1))
+    assert [word(run) for run in (first, second, third, fourth)] == ["stopped", "queued", "running", "stopped"]
+    for run in (second, third):
+        runs.stop(run)
 
 
 def test_a_trainer_that_fails_says_why(folder):

@@ -29,7 +29,6 @@ from butf.training.recipes import build_recipe, count_trained
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
 
-
 LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
 """Fields of the configuration that the first runs did not have."""
 

@@ -30,6 +30,8 @@ TERMS = {
 TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")
 CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")
 MOST_POINTS = 240
+FEW, ROW = 5, 10
+"""Legend entries that fit beside each other, and the pixels that each further one adds."""
 
 
 def loss_figure(records: Sequence[Record], height: int = 240, others: Others | None = None) -> go.Figure:
@@ -52,7 +54,7 @@ def loss_figure(records: Sequence[Record], height: int = 240, others: Others | N
     return _finish(figure, height)
 
 
-def recall_figure(records: Sequence[Record], method: str, height: int = 225, others: Others | None = None) -> go.Figure:
+def recall_figure(records: Sequence[Record], method: str, height: int = 215, others: Others | None = None) -> go.Figure:
     """recall@1 on the val areas over the steps, in percent: the mean in the method's colour, each condition thinner.
 
     Of other runs the mean alone, dashed, each in its own colour.
@@ -166,7 +168,9 @@ def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:
+    """The house's look, with more height where the legend is long: on a telephone it takes several rows."""
+    entries = sum(line.showlegend is not False for line in figure.data)
     figure.update_xaxes(title="optimiser step", rangemode="tozero")
-    style(figure, height)
+    style(figure, height + ROW * max(0, entries - FEW))
     # The zoom of whoever is looking stays when the next points arrive.
-    return figure.update_layout(uirevision="run")
+    return figure.update_layout(uirevision="run", legend_font_size=11)
