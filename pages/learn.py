@@ -5,6 +5,7 @@ import streamlit as st
 from butf.teaching.references import references_html
 from pages import shared
 from pages.lessons import diversification, localization, netvlad, recall, training, triplets
+from pages.lessons.asking import one_of
 
 LESSONS = {
     "Localization": localization.draw,
@@ -19,10 +20,7 @@ LESSONS = {
 def main() -> None:
     st.html("<h1 class='unseen'>Learn</h1>")
     with st.container(horizontal=True, vertical_alignment="center", key="lessons"):
-        lesson = st.segmented_control(
-            "Lesson", list(LESSONS), default="Localization", required=True, key="lesson", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
+        lesson = one_of("Lesson", list(LESSONS), "lesson")
         with st.popover("References", icon=":material/menu_book:"):
             st.html(references_html())
     LESSONS[lesson]()

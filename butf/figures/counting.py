@@ -23,7 +23,7 @@ def squares_html(first: Sequence[int], n: int, chosen: int | None) -> str:
     return f'<div class="squares" role="img" aria-label="{label}">{squares}</div>'
 
 
-def marked_curve(curve: Curve, n: int, rank: int | None, height: int = 300) -> go.Figure:
+def marked_curve(curve: Curve, n: int, rank: int | None, height: int = 260) -> go.Figure:
     """The curve, N as an upright line with its value, and where the chosen query begins to count (`rank`, 0: never)."""
     figure = curves_figure([curve], "candidates N", height)
     at = list(curve.x).index(n)

@@ -49,15 +49,17 @@ class Sheet:
         return self.cell[0] * (across + 0.5), self.cell[1] * (down + 0.5)
 
 
-WIDE = Sheet((176, 106), (148, 82), 15, False)
+WIDE = Sheet((176, 116), (150, 90), 15, False)
 PHONE_WIDTH = 360
+LONG = 11
+"""Letters of a name that need two lines on a phone."""
 
 
 def diagram_html(nodes: Mapping[str, Node], links: Sequence[Link], label: str) -> str:
     """The drawing for both kinds of screen; `label` is what a screen reader says."""
     rows = max(node.row for node in nodes.values()) + 1
     across = PHONE_WIDTH / max(rows, 3)
-    tall = Sheet((round(across), 100), (round(across) - 9, 82), 12 if rows <= 3 else 10.5, True)
+    tall = Sheet((round(across), 102), (round(across) - 9, 80), 12 if rows <= 3 else 10.5, True)
     return f'<figure class="diagram">{_svg(WIDE, nodes, links, label)}{_svg(tall, nodes, links, label)}</figure>'
 
 
@@ -104,7 +106,10 @@ def _node(sheet: Sheet, node: Node) -> str:
     width, height = sheet.box
     if node.kind == "loss":
         height *= 0.6
-    texts = [(line, "name" if not number else "small") for number, line in enumerate(node.lines)]
+        if sheet.tall and node.row % 1:
+            width *= 0.58  # it stands between two boxes
+    name = node.lines[0].split(" ", 1) if sheet.tall and len(node.lines[0]) > LONG else node.lines[:1]
+    texts = [(line, "name") for line in name] + [(line, "small") for line in node.lines[1:]]
     texts += [(line, "loss") for line in node.losses]
     if node.state:
         texts.append((STATES[node.state], "state"))
@@ -115,6 +120,6 @@ def _node(sheet: Sheet, node: Node) -> str:
         for number, (text, kind) in enumerate(texts)
     )
     return (
-        f'<g class="node {node.kind} {node.state}"><rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width}"'
+        f'<g class="node {node.kind} {node.state}"><rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width:g}"'
         f' height="{height:g}" rx="8"/>{words}</g>'
     )

@@ -23,7 +23,7 @@ def hinge_figure(full: float, main: float, margin: float, height: int = 460) -> 
     ))  # fmt: skip
     figure.add_trace(go.Scatter(
         x=[full, full], y=[0, value], mode="lines+markers", name="now", hoverinfo="skip",
-        line={"color": colour, "width": 3}, marker={"size": [0, 18], "color": colour},
+        line={"color": colour, "width": 3}, marker={"size": [0, 18], "opacity": 1, "color": colour},
     ))  # fmt: skip
     figure.add_annotation(
         x=full, y=value, text=f"<b>{value:.2f}</b>", showarrow=False, yshift=26, font={"size": 22, "color": colour}
@@ -34,15 +34,23 @@ def hinge_figure(full: float, main: float, margin: float, height: int = 460) -> 
     _margin_mark(figure, main, margin)
     style(figure, height=height, legend=False)
     figure.update_layout(font={"size": 16}, margin={"t": 44})
-    figure.update_xaxes(title="triplet loss of the full descriptor", range=[0, MOST], tickvals=np.arange(0, 1.01, 0.2))
-    figure.update_yaxes(title="diversification loss", range=[0, 1.2])
+    figure.update_xaxes(
+        title="triplet loss of the full descriptor",
+        range=[0, MOST],
+        tickvals=np.arange(0, 1.01, 0.2),
+        tickfont={"size": 15},
+        title_font={"size": 16},
+    )
+    figure.update_yaxes(title="diversification loss", range=[0, 1.55], tickfont={"size": 15}, title_font={"size": 16})
     return figure
 
 
 def _margin_mark(figure: go.Figure, main: float, margin: float) -> None:
     """The main descriptor's loss, and the margin below it as a span."""
     figure.add_vline(x=main, line={"width": 2, "dash": "dash", "color": "#808a94"})
-    figure.add_annotation(x=main, y=1, yref="paper", yshift=16, text=f"main {main:.2f}", showarrow=False)
+    figure.add_annotation(
+        x=main, y=1, yref="paper", yanchor="bottom", yshift=2, text=f"main {main:.2f}", showarrow=False
+    )
     if margin > 0:
         figure.add_annotation(
             x=main, ax=max(0.0, main - margin), y=0.5, ay=0.5, xref="x", axref="x", yref="y", ayref="y",

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from butf.figures.gallery import Column, candidates_html, metres_text
+from butf.figures.gallery import Card, metres_text
 from butf.figures.marks import Mark, plan_figure
 from butf.figures.theme import RIGHT, WRONG
 
@@ -17,20 +17,24 @@ def way_html(title: str, chain: Sequence[str], words: str) -> str:
     return f'<section class="way"><h3>{escape(title)}</h3><p class="chain">{links}</p><p>{escape(words)}</p></section>'
 
 
-def ranked_html(column: Column, within: int | None = None) -> str:
-    """One model's candidates in a row; those beyond the first `within` are paled."""
-    count = len(column.cards) if within is None else within
-    lists = [("within", column.cards[:count]), ("beyond", column.cards[count:])]
-    drawn = (
-        f'<div class="{kind}">{candidates_html([Column(column.model, cards, column.note)])}</div>'
-        for kind, cards in lists
-        if cards
+def ranked_html(cards: Sequence[Card], within: int | None = None) -> str:
+    """Judged candidates in their order, small, with right or wrong and metres; those beyond `within` are paled."""
+    return f'<ol class="ranked">{"".join(_ranked(card, within) for card in cards)}</ol>'
+
+
+def _ranked(card: Card, within: int | None) -> str:
+    kind, mark = ("right", "✓") if card.correct else ("wrong", "✗")
+    pale = " beyond" if within is not None and card.rank > within else ""
+    alt = f"Candidate {card.rank}: {card.frame}, {kind}, {metres_text(card.metres)} away"
+    return (
+        f'<li class="{kind}{pale}" data-frame="{escape(card.frame)}"><img src="{escape(card.picture)}"'
+        f' alt="{escape(alt)}" title="{escape(card.frame)}"><b>{card.rank}</b>'
+        f"<span>{mark} {metres_text(card.metres)}</span></li>"
     )
-    return f'<div class="ranked">{"".join(drawn)}</div>'
 
 
 def error_figure(
-    database: np.ndarray, query: tuple[float, float], radius_m: float, marks: Sequence[Mark], height: int = 420
+    database: np.ndarray, query: tuple[float, float], radius_m: float, marks: Sequence[Mark], height: int = 500
 ) -> go.Figure:
     """The plan of `plan_figure` with a line from the true place to the first candidate, its length in metres."""
     figure = plan_figure(database, query, radius_m, marks, height)
@@ -44,7 +48,7 @@ def error_figure(
     )  # fmt: skip
     figure.add_annotation(
         x=(query[0] + first.x) / 2, y=(query[1] + first.y) / 2, text=f"<b>{metres_text(first.metres)}</b>",
-        showarrow=False, font={"size": 18, "color": "#ffffff"}, bgcolor=colour, borderpad=4, yshift=22,
+        showarrow=False, font={"size": 18, "color": "#ffffff"}, bgcolor=colour, borderpad=4, yshift=34,
     )  # fmt: skip
     figure.update_layout(margin={"l": 4, "r": 4, "t": 6, "b": 4})
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from butf.figures.diagram import Link, Node
 from butf.teaching.steps import TEST_TIME, Course, Step
+from butf.training.recipes import IMITATION
 
 PLACES: dict[str, tuple[float, float, tuple[str, ...]]] = {
     "kept": (1, 0, ("first stages",)),
@@ -13,8 +14,8 @@ PLACES: dict[str, tuple[float, float, tuple[str, ...]]] = {
     "adapter": (3, 1, ("adapter, pooling",)),
     "side_trunk": (2, 1, ("second trunk",)),
     "side_pool": (3, 1, ("pooling",)),
-    "depth_trunk": (2, 2, ("depth trunk",)),
-    "depth_pool": (3, 2, ("pooling",)),
+    "depth_trunk": (2, 2.5, ("depth trunk",)),
+    "depth_pool": (3, 2.5, ("pooling",)),
     "measured": (2, 3, ("depth describer",)),
 }
 HELD = {"keep": "late", "keep_side": "side_trunk"}
@@ -38,6 +39,35 @@ ADAPTED = (
 )
 
 
+EQUATION_1 = r"Loss_{triplet} = \max\left(\|f(q) - f(q^+)\|^2 - \|f(q) - f(q^-)\|^2 + \lambda,\ 0\right) \quad (1)"
+EQUATION_3 = (
+    r"\begin{aligned} Loss = {} & Loss_{triplet}^{main} + \sigma_{side}\, Loss_{triplet}^{side} \\ & + "
+    r"\sigma_{full}\, Loss_{triplet}^{full} + \sigma_{transfer}\, Loss_{transfer} \quad (3) \\ "
+    r"& Loss_{transfer} = TRANSFER \end{aligned}"
+)
+EQUATION_2 = r"\|\tilde{M}(M^{main}) - M^{side}\|_1 \quad (2)"
+IMITATED = rf"{IMITATION:g}\, \|H(M^{{main}}) - D(M^{{side}})\|^2 \,/\, \|D(M^{{side}})\|^2"
+
+
+def equation(step: Step) -> str | None:
+    """What the step descends, in LaTeX; None at test time. H is the second trunk, D the depth trunk."""
+    if not step.terms:
+        return None
+    if "full" not in step.terms:
+        return EQUATION_1
+    return EQUATION_3.replace("TRANSFER", IMITATED if "depth_trunk" in step.parts else EQUATION_2)
+
+
+def legend(step: Step) -> str:
+    """What the looks of the boxes mean, and which of the terms the talk does not have."""
+    words = "Numbers count parameters. Losses are orange; equation 1 acts on descriptors."
+    if "keep" in step.terms:
+        words += (
+            " Near ImageNet's: a term of this project, which keeps the last map close to that of ImageNet's weights."
+        )
+    return words
+
+
 def title(course: Course, number: int) -> str:
     """The name of a step: `1 image trunk`, or `at test time`."""
     words = TITLES[course.steps[number].name]
@@ -55,7 +85,7 @@ def nodes(step: Step) -> dict[str, Node]:
     found = {name: _module(step, name) for name in step.parts}
     found["photo"] = Node(0, 0, "data", ("photograph",), "" if found["late"].state != "absent" else "absent")
     found["main"] = _descriptor(step, 4, 0, "main", "pool", "main")
-    for pool, row, term in (("adapter", 1, "side"), ("side_pool", 1, "side"), ("depth_pool", 2, "side")):
+    for pool, row, term in (("adapter", 1, "side"), ("side_pool", 1, "side"), ("depth_pool", 2.5, "side")):
         if pool in step.parts:
             # The depth network's triplets are the recipe's `side` term of its own step only.
             own = term if (pool == "depth_pool") == (step.name == "depth") else None
@@ -97,7 +127,7 @@ def _module(step: Step, name: str) -> Node:
     return Node(column, row, "module", (*lines, f"{part.parameters:,}"), state, held)
 
 
-def _descriptor(step: Step, column: int, row: int, word: str, pool: str, term: str | None) -> Node:
+def _descriptor(step: Step, column: int, row: float, word: str, pool: str, term: str | None) -> Node:
     state = "absent" if step.parts[pool].state == "absent" else ""
     losses = ("equation 1",) if term in step.terms else ()
     return Node(column, row, "descriptor", (f"{word} descriptor",), state, losses)
@@ -114,9 +144,9 @@ def _side_maps(step: Step) -> dict[str, Node]:
             found["transfer"] = Node(1, 2, "loss", ("equation 2", "L1"))
     if "depth_trunk" in step.parts:
         used = step.parts["depth_trunk"].used
-        found["depth"] = Node(0, 2, "data", ("depth, measured",), "" if used else "absent")
+        found["depth"] = Node(0, 2.5, "data", ("depth, measured",), "" if used else "absent")
         if "transfer" in step.terms:
-            found["transfer"] = Node(2.5, 1.5, "loss", ("imitate",))
+            found["transfer"] = Node(2, 1.75, "loss", ("imitate",))
     if "measured" in step.parts:
         state = "" if step.parts["measured"].used else "absent"
         losses = ("equation 1",) if "measured" in step.terms else ()

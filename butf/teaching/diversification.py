@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from butf.figures.recall import p_text, points_text
+from butf.figures.recall import Gain
 from butf.losses import diversification_loss
 
 DIVERSIFIED, PLAIN = "bu-tf-diversified", "bu-tf"
@@ -45,6 +45,10 @@ def demand(full: float, main: float, margin: float) -> str:
     )
 
 
+def gain(claim: dict[str, Any]) -> Gain:
+    return Gain(claim["a"], claim["b"], claim["where"], 100 * claim["gain"], claim["p"])
+
+
 def outcome(results: dict[str, Any] | None) -> list[str]:
     """What bu-tf with equation 4 gained over bu-tf without, a sentence a group of conditions, from the experiment.
 
@@ -52,8 +56,8 @@ def outcome(results: dict[str, Any] | None) -> list[str]:
     """
     claims = (results or {}).get("claims", [])
     return [
-        f"{claim['where']} conditions: {points_text(100 * claim['gain'])} of recall@1 (p {p_text(claim['p'])}, "
-        f"{len(claim['by_seed'])} training seed{'s' if len(claim['by_seed']) > 1 else ''})"
+        f"{claim['where']} conditions: {gain(claim).text}, {len(claim['by_seed'])} training "
+        f"seed{'s' if len(claim['by_seed']) > 1 else ''}"
         for claim in claims
         if (claim["a"], claim["b"]) == (DIVERSIFIED, PLAIN)
     ]

@@ -19,17 +19,18 @@ CANCELS = (
 
 
 def draw() -> None:
+    with st.container(key="formula"):
+        st.latex(EQUATION)
     left, right = st.columns([1, 1.7], gap="large")
     with left:
-        st.html(heading_html("Diversification loss"))
-        st.latex(EQUATION)
+        st.html(heading_html("Diversification loss", "move the losses and the margin"))
         main = st.slider("Triplet loss of the main descriptor", 0.0, 1.0, 0.5, 0.01, key="main", bind="query-params")
         full = st.slider("Triplet loss of the full descriptor", 0.0, 1.0, 0.45, 0.01, key="full", bind="query-params")
-        margin = st.slider("Margin λ_div", 0.0, 0.5, 0.1, 0.01, key="margin", bind="query-params")
+        margin = st.slider(r"Margin $\lambda_{div}$", 0.0, 0.5, 0.1, 0.01, key="margin", bind="query-params")
         now = hinge(full, main, margin)
         st.html(
-            f'<p class="answer-line"><b>{now.value:.2f}</b></p><p>{demand(full, main, margin)}</p>'
-            f'<p class="slopes">slope in full {now.slope_full:+.0f}, in main {now.slope_main:+.0f}</p>'
+            f'<p class="said"><b>{now.value:.2f}</b></p><p class="said">{demand(full, main, margin)}</p>'
+            f"<p>Slope in the full loss {slope(now.slope_full)}, in the main loss {slope(now.slope_main)}.</p>"
         )
     with right:
         alt = f"The hinge over the full descriptor's loss: {now.value:.2f} at {full:.2f}"
@@ -37,4 +38,8 @@ def draw() -> None:
         st.html(f'<p class="told">{WHY} {CANCELS}</p>')
         came = outcome(summary.load("town", "test"))
         if came:
-            st.html(heading_html("Here, bu-tf with it against without", "; ".join(came)))
+            st.html(f'<p class="told"><b>Here</b>, recall@1 of bu-tf with it against without: {"; ".join(came)}.</p>')
+
+
+def slope(value: float) -> str:
+    return f"{value:+.0f}".replace("-", "−") if value else "0"

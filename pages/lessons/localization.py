@@ -7,37 +7,39 @@ from butf.figures.gallery import heading_html, metres_text
 from butf.figures.localization import error_figure, ranked_html, way_html
 from butf.teaching import localization
 from pages import loading
-from pages.lessons.asking import ask_question
+from pages.lessons.asking import ask_question, question_row
 
-DIRECT = ("picture", "network", "position and orientation")
+DIRECT = ("picture", "network", "pose")
 DIRECT_TOLD = (
-    "PoseNet and its kin: accurate, but the network knows one small area by heart. None is trained here, so there is "
-    "no number to show."
+    "PoseNet and its kin: accurate, but in the small area that the network learnt by heart. None is trained here, so "
+    "there is no number to show."
 )
 INDIRECT_TOLD = (
-    "Any area with geo-referenced pictures will do. The place is as exact as the database is dense; local features "
-    "would then refine it on the first k."
+    "Any area with geo-referenced pictures will do. The answer is as exact as the database is dense; local features "
+    "on the first k would then refine it."
 )
 
 
 def draw() -> None:
-    asked = ask_question()
+    row = question_row()
+    asked = ask_question(row)
     if asked is None:
         return
-    k = st.slider("Candidates k", 1, 10, 5, key="k_learn", bind="query-params", width=320)
+    k = row.slider("Candidates k", 1, 10, 5, key="candidates", bind="query-params", width=260)
     frames, choice = asked.choice.frames, asked.choice
     searches = loading.searches_of(choice, [asked.model])
     result = browse.answers(browse.asked_frame(frames, asked.query), [asked.model], searches, k, choice.rule)[0]
-    left, right = st.columns([1.55, 1], gap="large")
+    left, right = st.columns([1.5, 1], gap="large")
     with left:
-        picture, ways = st.columns([1, 1.5], gap="medium")
+        picture, ways = st.columns([1, 1.3], gap="medium", vertical_alignment="center")
         with picture.container(gap="xxsmall"):
-            st.html(heading_html("Query", frames.frame[asked.query]))
-            st.image(frames.image(asked.query), width="stretch", alt=f"The query picture {frames.frame[asked.query]}")
+            st.html(heading_html("Query", asked.name))
+            st.image(frames.image(asked.query), width="stretch", alt=f"The query picture {asked.name}")
         indirect = ("picture", "descriptor f(q)", f"nearest of {len(searches[0].database)}", "its position")
         ways.html(way_html("Direct", DIRECT, DIRECT_TOLD) + way_html("Indirect", indirect, INDIRECT_TOLD))
-        column = views.columns(frames, [result], lambda i: loading.picture_of(choice, i))[0]
-        st.html(ranked_html(column))
+        st.html(heading_html(f"The {len(result.candidates)} nearest descriptors", f"by {asked.model.name}"))
+        cards = views.columns(frames, [result], lambda i: loading.picture_of(choice, i))[0].cards
+        st.html(ranked_html(cards))
     with right:
         draw_plan(localization.plan(frames, choice.split, result), choice.rule.radius_m)
 

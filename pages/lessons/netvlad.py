@@ -10,7 +10,7 @@ from butf.figures.gallery import heading_html
 from butf.figures.words import assignment_figure, matrix_figure
 from butf.teaching import words
 from pages import loading
-from pages.lessons.asking import Question, ask_question
+from pages.lessons.asking import Question, ask_question, one_of, question_row
 
 ALPHAS = {str(alpha): float(alpha) for alpha in (1, 2, 5, 10, 20, 50, 100, 200, 500)} | {"∞ (VLAD)": math.inf}
 ALL = "all words"
@@ -23,26 +23,23 @@ LECTURE = (
 
 
 def draw() -> None:
-    asked = ask_question()
+    row = question_row()
+    asked = ask_question(row)
     if asked is None:
         return
-    with st.container(horizontal=True, key="words"):
-        count = st.slider("Words K", 2, 16, 8, key="words_k", bind="query-params", width=240)
-        alpha = st.select_slider("Softness α", list(ALPHAS), "20", key="alpha", bind="query-params", width=360)
+    count = row.slider("Words K", 2, 16, 8, key="words", bind="query-params", width=180)
+    alpha = row.select_slider("Sharpness α", list(ALPHAS), "20", key="alpha", bind="query-params", width=260)
     centres = centres_of(asked, count)
     picture = asked.choice.frames.image(asked.query)
     features = words.local_features(asked.model, picture)
     shares = words.assignment(features, centres, ALPHAS[alpha])
-    names = [ALL, *(str(k + 1) for k in range(count))]
-    if st.session_state.get("word", ALL) not in names:
-        st.session_state["word"] = ALL
-    chosen = st.pills("Word", names, default=ALL, required=True, key="word", label_visibility="collapsed")
+    chosen = one_of("Word", [ALL, *(str(k + 1) for k in range(count))], "word")
     word = None if chosen == ALL else int(chosen) - 1
     left, right = st.columns([1, 1.1], gap="large")
     with left.container(gap="xxsmall"):
         sure = f"{shares.max(dim=2).values.mean():.0%} sure on average"
         st.html(heading_html("The picture's features x, in the colour of their word", sure))
-        alt = f"{asked.choice.frames.frame[asked.query]} with each cell in the colour of its visual word"
+        alt = f"{asked.name} with each cell in the colour of its visual word"
         st.plotly_chart(assignment_figure(picture, shares.numpy(), word), key="assignment", alt=alt)
         st.latex(SOFT)
     with right.container(gap="xxsmall"):

@@ -8,25 +8,29 @@ from butf.figures.gallery import heading_html
 from butf.figures.localization import ranked_html
 from butf.teaching.recall import Count, count
 from pages import loading
-from pages.lessons.asking import Question, ask_question
+from pages.lessons.asking import Question, ask_question, question_row
 
 MOST = 20
-EQUATION = r"recall@N = \frac{\#\{q : \text{a right one among the first } N\}}{\#\{q\}}"
+FRACTION = (
+    r"recall@{n} = \frac{{\text{{queries right among the first {n}}}}}{{\text{{queries}}}}"
+    r" = \frac{{{found}}}{{{total}}} = {percent:.0f}\,\%"
+)
 INTERVAL = (
-    "The band is the 95 % interval (Wilson): were the measurement repeated with other queries of this kind, 95 of 100 "
-    "such intervals would hold the true recall."
+    "The band is the 95 % interval (Wilson): were the measurement repeated with other queries of this kind, about 95 "
+    "of 100 such intervals would hold the true recall."
 )
 
 
 def draw() -> None:
-    asked = ask_question()
+    row = question_row()
+    asked = ask_question(row)
     if asked is None:
         return
+    n = row.slider("First N", 1, MOST, 5, key="n", bind="query-params", width=340)
     choice = asked.choice
-    n = st.slider("N", 1, MOST, 5, key="n", bind="query-params", width=420)
     searches = loading.searches_of(choice, [asked.model])
     tally = count(searches[0], choice.frames.queries(choice.split)[asked.condition], choice.rule)
-    left, right = st.columns([1.2, 1], gap="large")
+    left, right = st.columns([1.1, 1], gap="large")
     with left:
         draw_query(asked, searches, n, tally.rank(asked.query))
     with right:
@@ -37,13 +41,13 @@ def draw_query(asked: Question, searches: list, n: int, rank: int | None) -> Non
     """The candidates of the chosen query, and whether a right one is among the first N."""
     choice, frames = asked.choice, asked.choice.frames
     result = browse.answers(browse.asked_frame(frames, asked.query), [asked.model], searches, MOST, choice.rule)[0]
-    picture, words = st.columns([1, 2.2], gap="medium", vertical_alignment="center")
-    picture.image(frames.image(asked.query), width="stretch", alt=f"The query picture {frames.frame[asked.query]}")
-    with words:
-        st.html(heading_html("Is a right one among the first N?", f"right: within {choice.rule.radius_m:g} m"))
-        st.html(f'<p class="answer-line">{answer(rank, n, searches[0].retrieval.ids.shape[1])}</p>')
-    column = views.columns(frames, [result], lambda i: loading.picture_of(choice, i, 160))[0]
-    st.html(ranked_html(column, n))
+    picture, words = st.columns([1, 2.4], gap="medium", vertical_alignment="center")
+    picture.image(frames.image(asked.query), width="stretch", alt=f"The query picture {asked.name}")
+    with words.container(gap="xsmall"):
+        st.html(heading_html(f"Is a right one among the first {n}?", f"right: within {choice.rule.radius_m:g} m"))
+        st.html(f'<p class="said">{answer(rank, n, searches[0].retrieval.ids.shape[1])}</p>')
+    cards = views.columns(frames, [result], lambda i: loading.picture_of(choice, i, 160))[0].cards
+    st.html(ranked_html(cards, n))
 
 
 def answer(rank: int | None, n: int, searched: int) -> str:
@@ -62,12 +66,13 @@ def draw_all(asked: Question, tally: Count, n: int) -> None:
         st.info("No query of this condition has a true match: widen the radius.", icon=":material/filter_alt_off:")
         return
     found = tally.found(n)
-    lost = f"; {tally.unmatched} without a match are left out" if tally.unmatched else ""
-    st.html(heading_html(f"All {total} queries: {asked.condition}", f"one square each{lost}"))
+    lost = f"; {tally.unmatched} without a match left out" if tally.unmatched else ""
+    st.html(heading_html(f"All {total} queries: {asked.condition}", f"a square each, this one ringed{lost}"))
     own = [i for i, query in enumerate(tally.queries.tolist()) if query == asked.query]
     st.html(squares_html(tally.first.tolist(), n, own[0] if own else None))
-    st.html(f'<p class="answer-line">recall@{n} = {found} / {total} = <b>{found / total:.0%}</b></p>')
+    with st.container(key="formula"):
+        st.latex(FRACTION.format(n=n, found=found, total=total, percent=100 * found / total))
     curve = tally.curve(range(1, MOST + 1))
     alt = f"recall@N of {asked.model.name} under {asked.condition} with its 95 % interval; {found / total:.0%} at {n}"
-    st.plotly_chart(marked_curve(curve, n, tally.rank(asked.query), 270), key="recall curve", alt=alt)
+    st.plotly_chart(marked_curve(curve, n, tally.rank(asked.query)), key="recall curve", alt=alt)
     st.caption(INTERVAL)

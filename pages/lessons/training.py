@@ -8,12 +8,14 @@ from butf.figures.tables import table_html
 from butf.teaching import diagrams, steps
 from pages.lessons.asking import one_of
 
-EQUATION = (
-    r"\begin{aligned} Loss = {} & Loss_{triplet}^{main} + \sigma_{side}\, Loss_{triplet}^{side} + "
-    r"\sigma_{full}\, Loss_{triplet}^{full} + \sigma_{transfer}\, Loss_{transfer} \quad (3) \\ "
-    r"& Loss_{transfer} = \|\tilde{M}(M^{main}) - M^{side}\|_1 \quad (2) \end{aligned}"
-)
 HEAD = ("Method", "Training steps", "Trained, all steps together", "Deployed", "Size")
+# st.html takes drawings (SVG) out of what it shows.
+drawing = st.components.v2.component(
+    "butf_drawing",
+    html="<div></div>",
+    js="export default ({ parentElement, data }) => { parentElement.querySelector('div').innerHTML = data }",
+    isolate_styles=False,
+)
 CAPTION = "Parameters, counted on the networks just now. Size is the ratio of what is deployed to image-only."
 
 
@@ -27,9 +29,13 @@ def draw() -> None:
     st.html(heading_html(f"{method}: {chosen}", changed(course, step)))
     st.html(f'<p class="told">{diagrams.told(course, step)}</p>')
     label = f"{method}, {chosen}: which parts learn, which are frozen, and which loss acts where"
-    st.html(diagram_html(diagrams.nodes(step), diagrams.links(step), label))
-    st.latex(EQUATION)
-    with st.expander("All four methods counted", icon=":material/calculate:"):
+    drawing(data=diagram_html(diagrams.nodes(step), diagrams.links(step), label), key="diagram")
+    st.html(f'<p class="legend-line">{diagrams.legend(step)}</p>')
+    equation = diagrams.equation(step)
+    if equation:
+        with st.container(key="formula"):
+            st.latex(equation)
+    if st.toggle("Count all four methods", key="counted", bind="query-params"):
         st.html(table_html(HEAD, [row(course_of(name)) for name in steps.TAUGHT], CAPTION))
 
 

@@ -2,7 +2,7 @@
 // the picture follows the hand at once; tests/test_browser_learn.py compares both.
 const KEYS = ["q", "p", "n"]
 const NAMES = { q: "query q", p: "positive q⁺", n: "negative q⁻" }
-const RATE = 0.06, MOST_STEPS = 200, EPSILON = 1e-12, HALF_WIDTH = 1.5, HALF_HEIGHT = 0.95
+const RATE = 0.06, MOST_STEPS = 200, EPSILON = 1e-12, HALF_WIDTH = 1.9, HALF_HEIGHT = 1.25
 const SVG = "http://www.w3.org/2000/svg"
 
 const minus = (a, b) => [a[0] - b[0], a[1] - b[1]]
@@ -126,12 +126,12 @@ export default function ({ parentElement, data }) {
       set(`.dot-${key}`, { transform: `translate(${x} ${y})`, "aria-label": words(key) })
       const [dx, dy] = gradient[key].map((part) => part * 0.2 * size.unit)
       const long = Math.hypot(dx, dy)
-      set(`.pull-${key}`, { d: long < 2 ? "" : arrow(x, y, -dx / long, dy / long, long + 16) })
+      set(`.pull-${key}`, { d: long < 2 ? "" : arrow(x, y, -dx / long, dy / long, long + 24) })
     }
     for (const key of ["p", "n"]) {
       const [a, b] = [toScreen(state.points.q), toScreen(state.points[key])]
       set(`.line-${key}`, { x1: a[0], y1: a[1], x2: b[0], y2: b[1] })
-      set(`.length-${key}`, { x: (a[0] + b[0]) / 2, y: (a[1] + b[1]) / 2 - 9 })
+      set(`.length-${key}`, beside(a, b, key === "p" ? toScreen(state.points.n) : [a[0], 0]))
       find(`.length-${key}`).textContent = (key === "p" ? near : far).toFixed(2)
     }
     tell(near, far, loss)
@@ -140,6 +140,14 @@ export default function ({ parentElement, data }) {
       points: JSON.stringify(KEYS.map((key) => state.points[key])),
       gradient: JSON.stringify(KEYS.map((key) => gradient[key])),
     })
+  }
+
+  // Beside the middle of the line from a to b, on the side of c: away from the query's own arrow and name.
+  function beside(a, b, c) {
+    const turn = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    const long = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1, side = turn > 0 ? -1 : 1
+    const [x, y] = [(side * (b[1] - a[1])) / long, (-side * (b[0] - a[0])) / long]
+    return { x: (a[0] + b[0]) / 2 + 26 * x, y: (a[1] + b[1]) / 2 + 20 * y + 6 }
   }
 
   function words(key) {
@@ -190,8 +198,8 @@ export default function ({ parentElement, data }) {
       draw(plane, "line", { class: `line-${key}`, stroke: colours[key] })
       draw(plane, "text", { class: `length length-${key}`, fill: colours[key] })
     }
-    for (const key of KEYS) draw(plane, "path", { class: `pull pull-${key}` })
     for (const key of KEYS) handle(key)
+    for (const key of KEYS) draw(plane, "path", { class: `pull pull-${key}` })
     draw(find(".history"), "line", { class: "axis", x1: 0, x2: 300, y1: 82, y2: 82 })
     draw(find(".history"), "polyline", { class: "curve" })
     draw(find(".history"), "circle", { class: "now", r: 4 })

@@ -12,7 +12,7 @@ from butf.training.config import TrainConfig
 EQUATION = r"Loss_{triplet} = \max\left(\|f(q) - f(q^+)\|^2 - \|f(q) - f(q^-)\|^2 + \lambda,\ 0\right) \qquad (1)"
 HERE = Path(__file__).parent
 board = st.components.v2.component(
-    "butf.triplets",
+    "butf_triplets",
     html=(HERE / "triplets.html").read_text(encoding="utf-8"),
     js=(HERE / "triplets.js").read_text(encoding="utf-8"),
     isolate_styles=False,
@@ -21,7 +21,8 @@ board = st.components.v2.component(
 
 def draw() -> None:
     st.html(heading_html("Triplet loss", "drag the three descriptors, or move them with the arrow keys"))
-    st.latex(EQUATION)
+    with st.container(key="formula"):
+        st.latex(EQUATION)
     board(
         data={"starts": STARTS, "margin": TrainConfig.margin, "right": RIGHT, "wrong": WRONG},
         key="board",

@@ -1,0 +1,121 @@
+"""The figures of the lessons: what is drawn where, and that names are escaped."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from butf.figures.counting import marked_curve, squares_html
+from butf.figures.diagram import Link, Node, diagram_html
+from butf.figures.gallery import Card
+from butf.figures.hinge import hinge_figure
+from butf.figures.localization import error_figure, ranked_html, way_html
+from butf.figures.marks import Mark
+from butf.figures.recall import Curve
+from butf.figures.words import assignment_figure, matrix_figure, word_colour
+
+
+def drawings(html: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(html))
+
+
+def test_a_diagram_is_drawn_lying_and_standing_and_says_each_state_in_words() -> None:
+    nodes = {
+        "a": Node(0, 0, "data", ("<picture>",)),
+        "b": Node(1, 0, "module", ("trunk", "12"), "learns", ("equation 1",)),
+        "c": Node(1, 1, "module", ("decoder",), "absent"),
+    }
+    html = diagram_html(nodes, [Link("a", "b"), Link("b", "c"), Link("a", "c", pull=True)], 'a "label"')
+    wide, tall = drawings(html)
+    for drawing in (wide, tall):
+        assert drawing.get("aria-label") == 'a "label"'
+        texts = [text.text for text in drawing.iter("text")]
+        assert texts == ["<picture>", "trunk", "12", "equation 1", "learns", "decoder", "not used"]
+        kinds = [path.get("class") for path in drawing.iter("path")]
+        assert kinds == ["flow", "tip", "flow absent", "tip absent", "pull absent"]
+    boxes = [[(float(r.get("x")), float(r.get("y"))) for r in d.iter("rect")] for d in (wide, tall)]
+    assert boxes[0][0][1] == boxes[0][1][1] and boxes[0][0][0] < boxes[0][1][0]  # lying: along x
+    assert boxes[1][0][0] == boxes[1][1][0] and boxes[1][0][1] < boxes[1][1][1]  # standing: along y
+    width = float(tall.get("viewBox").split()[2])
+    assert all(
+        x >= 0 and x + float(r.get("width")) <= width for (x, _), r in zip(boxes[1], tall.iter("rect"), strict=True)
+    )
+
+
+def test_an_arrow_ends_at_the_front_of_its_box() -> None:
+    nodes = {"a": Node(0, 0, "data", ("a",)), "b": Node(2, 1, "module", ("b",))}
+    wide = drawings(diagram_html(nodes, [Link("a", "b")], "x"))[0]
+    box = list(wide.iter("rect"))[1]
+    tip = next(path for path in wide.iter("path") if path.get("class") == "tip").get("d")
+    x, y = (float(part) for part in tip[1:].split("L")[0].split())
+    assert x == float(box.get("x"))
+    assert y == float(box.get("y")) + float(box.get("height")) / 2
+
+
+def test_ranked_pictures_tell_right_from_wrong_by_border_and_words_and_pale_the_rest() -> None:
+    cards = [Card("a/<1>", "data:,x", 1, 0.1, 3.2, True), Card("a/2", "data:,y", 2, 0.2, 140.0, False)]
+    html = ranked_html(cards, 1)
+    assert html.count('<li class="right"') == 1 and html.count('<li class="wrong beyond"') == 1
+    assert "✓ 3.2 m" in html and "✗ 140 m" in html and "<1>" not in html
+    assert "beyond" not in ranked_html(cards)
+    assert "<b>" not in way_html("<b>", ("<b>",), "<b>").replace('<b aria-hidden="true">', "")
+
+
+def test_the_error_is_a_line_from_the_true_place_to_the_first_candidate() -> None:
+    marks = [Mark("m", "f/1", 30.0, 40.0, 1, 50.0, False), Mark("m", "f/2", 1.0, 1.0, 2, 1.4, True)]
+    figure = error_figure(np.zeros((3, 2)), (0.0, 0.0), 25.0, marks)
+    line = figure.data[-1]
+    assert (list(line.x), list(line.y)) == ([0, 30], [0, 40])
+    assert figure.layout.annotations[-1].text == "<b>50 m</b>"
+    assert (figure.layout.annotations[-1].x, figure.layout.annotations[-1].y) == (15, 20)
+
+
+def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:
+    html = squares_html([3, 0, 1, 7], 3, 1)
+    assert html.count('"hit"') == 2
+    assert html.count('"miss"') == 1 and html.endswith('<i class="miss here"></i></div>')  # never found: last
+    assert "2 of 4 queries have a right one among the first 3" in html
+
+
+def test_the_curve_marks_n_and_the_rank_of_the_query() -> None:
+    curve = Curve("bu-tf", [1, 2, 3, 4, 5], [0.1, 0.2, 0.5, 0.6, 0.7], [0.0] * 5, [1.0] * 5)
+    figure = marked_curve(curve, 3, 5)
+    assert sorted(shape.x0 for shape in figure.layout.shapes) == [3, 5]
+    assert figure.layout.annotations[0].text == "<b>50 %</b>"
+    assert len(marked_curve(curve, 3, 0).layout.shapes) == 1
+    assert len(marked_curve(curve, 3, 60).layout.shapes) == 1
+
+
+def test_cells_have_the_colour_of_their_likeliest_word_and_one_word_its_shares() -> None:
+    shares = np.array([[[0.9, 0.1], [0.4, 0.6]]])
+    figure = assignment_figure(Image.new("RGB", (64, 32)), shares)
+    first, second = (np.array(trace.z, float) for trace in figure.data)
+    assert first[0, 0] == 0.9 and np.isnan(first[0, 1])
+    assert second[0, 1] == 0.6 and np.isnan(second[0, 0])
+    alone = assignment_figure(Image.new("RGB", (64, 32)), shares, 1)
+    assert len(alone.data) == 1
+    assert np.array(alone.data[0].z).tolist() == [[0.1, 0.6]]
+
+
+def test_words_have_colours_of_their_own() -> None:
+    assert len({word_colour(k) for k in range(16)}) == 16
+
+
+def test_the_matrix_stands_beside_the_norms_of_its_rows() -> None:
+    figure = matrix_figure(np.array([[3.0, 4.0], [0.0, 0.0]]), 0)
+    assert list(figure.data[1].x) == [5.0, 0.0]
+    assert list(figure.data[1].marker.opacity) == [1.0, 0.35]
+    assert figure.data[0].zmax == -figure.data[0].zmin == 4.0
+
+
+@pytest.mark.parametrize(("full", "value"), [(0.2, 0.0), (0.7, 0.3)])
+def test_the_hinge_is_drawn_with_the_present_point_on_it(full: float, value: float) -> None:
+    figure = hinge_figure(full, 0.5, 0.1)
+    curve, point = figure.data
+    assert point.y[-1] == pytest.approx(value, abs=1e-6)
+    assert np.interp(full, curve.x, curve.y) == pytest.approx(value, abs=0.01)
+    bend = max(x for x, y in zip(curve.x, curve.y, strict=True) if y == 0)
+    assert bend == pytest.approx(0.4, abs=0.006)
+    assert "demand met" in [note.text for note in figure.layout.annotations]
+    assert "demand met" not in [note.text for note in hinge_figure(full, 0.05, 0.1).layout.annotations]
