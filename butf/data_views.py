@@ -94,8 +94,7 @@ def dots(frames: Frames, rows: np.ndarray, most: int = MANY_DOTS) -> tuple[list[
         Dot(str(frames.frame[i]), str(frames.split[i]), float(xy[i, 0]), float(xy[i, 1]))
         for i in rows[::every].tolist()
     ]
-    words = f"Every {_ordinal(every)} frame of {len(rows):,} can be clicked; the list above has them all."
-    return shown, words if every > 1 else ""
+    return shown, f"Every {_ordinal(every)} of its {len(rows):,} frames is drawn." if every > 1 else ""
 
 
 def here(frames: Frames, i: int) -> Here:

@@ -11,13 +11,13 @@ from butf.figures.areas_map import areas_map, frames_layer, splits_html
 from butf.figures.areas_plan import areas_plan
 from butf.views import has_map
 from pages import data_facts, data_frame, data_import, data_loading, loading, shared
+from pages.answers import TILES
 from pages.data_import import LOOK
 
 IMPORT = "Import your own"
 MAP_HEIGHT = 520
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 CLICKED = ("last_object_clicked_tooltip", "last_object_clicked_count")
-TILES = "Asks openstreetmap.org for pictures of the map. While this is off, nothing leaves this machine."
 NO_DATA = "No data set was found. Import one below, or make one with `python -m butf town --out data/town`."
 
 
@@ -106,7 +106,8 @@ def draw_places(frames: Frames, i: int) -> None:
         st.plotly_chart(
             figure, key="plan", config=QUIET, alt=alt, on_select=click_plan, selection_mode="points", width="stretch"
         )
-    st.caption(f"Click a dot of {name} to see its pictures. {thinned}")
+    all_of_them = f"{thinned} The list above has them all." if thinned else ""
+    st.caption(f"Click a dot of {name} to see its pictures. {all_of_them}")
 
 
 def click_map() -> None:

@@ -56,7 +56,7 @@ def ask_rgbd() -> Stage | None:
     test = fields[0].number_input("Test share", 0.05, 0.9, 0.3, 0.05, on_change=forget)
     val = fields[1].number_input("Val share", 0.05, 0.9, 0.15, 0.05, on_change=forget)
     radius = fields[2].number_input(
-        "Same place within, m", 0.01, 100.0, PLACE.radius_m, 0.05, key="r", on_change=forget
+        "Same place within, m", 0.01, 100.0, PLACE.radius_m, 0.05, key="rgbd-radius", on_change=forget
     )
     angle = fields[3].number_input("and turned by at most, °", 1.0, 180.0, PLACE.angle_deg, 5.0, on_change=forget)
     place = PlaceRule(radius, angle)

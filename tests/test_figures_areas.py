@@ -85,7 +85,7 @@ def test_names_cannot_leave_the_script(tiny_frames: Frames) -> None:
 def test_thinning_is_even_and_said(tiny_frames: Frames) -> None:
     shown, words = data_views.dots(tiny_frames, np.arange(36), most=10)
     assert [dot.frame for dot in shown] == tiny_frames.frame[::4].tolist()
-    assert words == "Every 4th frame of 36 can be clicked; the list above has them all."
+    assert words == "Every 4th of its 36 frames is drawn."
     assert [data_views._ordinal(n) for n in (2, 3, 11, 12, 21, 22, 103)] == [
         "2nd", "3rd", "11th", "12th", "21st", "22nd", "103rd",
     ]  # fmt: skip

@@ -87,6 +87,8 @@ DOTS = """{% macro script(this, kwargs) %}
   for (const line of frames.lines) L.polyline(line.points, {...line.look, interactive: false}).addTo(group);
   for (const [lat, lon, split, text] of frames.dots)
     L.circleMarker([lat, lon], {...frames.looks[split], radius: frames.radius}).bindTooltip(text).addTo(group);
+  // The map lies in a frame of its own: without this the arrow keys would go on moving it.
+  group.on('click', () => { document.activeElement?.blur(); window.parent.focus(); });
   if (frames.here)
     L.marker(frames.here.at, {interactive: false, keyboard: false, zIndexOffset: 1000, icon: L.divIcon({
       className: 'mark', html: frames.here.html, iconSize: [56, 56], iconAnchor: [28, 28]})})
