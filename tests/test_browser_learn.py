@@ -72,7 +72,7 @@ def test_a_lesson_by_link_a_point_dragged_and_stepped_until_the_loss_is_zero(vis
     playwright.expect(step).to_be_disabled()
     agrees_with_the_library(state(visitor))
 
-    visitor.page.get_by_role("button", name="Training").click()
+    visitor.page.locator(".st-key-lessons").get_by_text("Training", exact=True).click()
     playwright.expect(visitor.page.locator("svg.wide .learns").first).to_be_visible()
     assert visitor.query()["lesson"] == ["Training"]
     main = visitor.page.get_by_test_id("stMain")
