@@ -14,7 +14,7 @@ from butf.dataset.rgbd import PLACE
 from butf.own_data import Incoming, Progress
 from butf.training import runs
 from pages import data_format, data_preview, shared
-from pages.data_loading import shown_progress
+from pages.waiting import shown_progress
 
 LOOK = "Look at it"
 UPLOAD_MB = 500

@@ -1,7 +1,5 @@
 """What the Data page reads or computes once for all sessions, anew when the data set's tables change."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +8,6 @@ from butf import browse, data_views
 from butf.dataset.areas import Areas, read_areas
 from butf.dataset.summary import DepthHistogram, depth_histogram
 from butf.figures.areas_map import Track
-from butf.own_data import Progress
 from pages import loading
 
 
@@ -27,22 +24,6 @@ def tracks_of(folder: Path) -> list[Track]:
 def histogram_of(folder: Path) -> DepthHistogram | None:
     """How far away things are, over a sample of the frames."""
     return _histogram(folder, browse.stamp(folder))
-
-
-@contextmanager
-def shown_progress(first: str) -> Iterator[Progress]:
-    """A bar that goes when the block ends."""
-    place = st.empty()
-    place.progress(0.0, text=first)
-
-    def progress(words: str, done: int, total: int) -> None:
-        if done % 20 == 0 or done == total:
-            place.progress(done / total, text=f"{words}: {done:,} of {total:,}")
-
-    try:
-        yield progress
-    finally:
-        place.empty()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -1,7 +1,7 @@
-"""What is loaded or computed once for all sessions of the app, and the bar that shows how far a long first time is."""
+"""What is loaded or computed once for all sessions of the app; where that takes long, under a bar."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from butf.networks import zoo
 from butf.retrieval.bank import Progress
 from butf.retrieval.evaluate import evaluate
 from butf.retrieval.explore import SplitSearch, split_search
+from pages.waiting import shown_progress
 
 if TYPE_CHECKING:
     from pages.shared import Choice
@@ -54,12 +55,10 @@ def searches_of(choice: "Choice", models: Sequence[zoo.Model]) -> list[SplitSear
     """Each model's ranking of the split; where the pictures must first be described a bar shows how far it is."""
 
     def search(model: zoo.Model) -> SplitSearch:
-        return _made(
-            "searches",
-            _question(choice, [model]),
-            model.name,
-            lambda progress: split_search(choice.frames, choice.split, model, progress=progress),
-        )
+        def make(progress: Progress) -> SplitSearch:
+            return split_search(choice.frames, choice.split, model, progress=progress)
+
+        return _made("searches", _question(choice, [model]), model.name, make)
 
     return [search(model) for model in models]
 
@@ -84,10 +83,10 @@ def side_view_of(choice: "Choice", asked: browse.Asked, models: Sequence[zoo.Mod
     return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models))
 
 
-def overlays_of(choice: "Choice", asked: browse.Asked, model: zoo.Model, candidate: int) -> list[closeup.Overlay]:
+def overlays_of(choice: "Choice", asked: browse.Asked, model: zoo.Model, found: int) -> list[closeup.Overlay]:
     """Where a model finds a picture and a candidate alike."""
-    key = (*_question(choice, [model]), asked.key, candidate)
-    return _shelf("overlays").get(key, lambda: closeup.overlays(choice.frames, asked, model, candidate))
+    key = (*_question(choice, [model]), asked.key, found)
+    return _shelf("overlays").get(key, lambda: closeup.overlays(choice.frames, asked, model, found))
 
 
 def sprite_of(choice: "Choice", rows: Sequence[int]) -> Sprite:
@@ -112,23 +111,9 @@ def _made(kind: str, key: Hashable, names: str, make: Callable[[Progress], Any])
     ready = _shelf(kind).peek(key)
     if ready is not None:
         return ready
-    with _bar(WORDS[kind].format(names)) as progress:
-        return _shelf(kind).get(key, lambda: make(progress))
-
-
-@contextmanager
-def _bar(words: str) -> Iterator[Progress]:
-    place = st.empty()
-    place.progress(0.0, text=words)
-
-    def progress(done: int, total: int) -> None:
-        if done % 8 == 0 or done == total:
-            place.progress(done / total, text=f"{words}: {done} of {total}")
-
-    try:
-        yield progress
-    finally:
-        place.empty()
+    words = WORDS[kind].format(names)
+    with shown_progress(words) as progress:
+        return _shelf(kind).get(key, lambda: make(partial(progress, words)))
 
 
 @st.cache_data(max_entries=4000, show_spinner=False)
