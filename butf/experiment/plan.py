@@ -11,7 +11,7 @@ from butf.training.config import TrainConfig
 
 FIRST = "image-only"
 FIRST_ALEXNET = "image-only-alexnet"
-SWEPT_LAMBDAS = (None, 0.05, 0.1, 0.2)
+SWEPT_LAMBDAS = (None, 0.0, 0.001, 0.05, 0.1, 0.2)
 SWEPT_SIGMAS = (0.3, 3.0, 30.0)
 
 
