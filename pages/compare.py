@@ -30,7 +30,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="sections"):
         section = st.segmented_control(
             "Section", list(SECTIONS), default="Recall", required=True, key="section", bind="query-params",
-            label_visibility="collapsed",
+            label_visibility="collapsed", wrap=True,
         )  # fmt: skip
         st.html(f"<p class='lede'>{ABOUT[section]}</p>")
     models = loading.models_of(choice.models)

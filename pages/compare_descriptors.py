@@ -31,7 +31,7 @@ MEANING = {
     "t-SNE": "t-SNE keeps neighbours together. Who lies beside whom means something; how far apart groups lie, how "
     "large and how dense they are does not, and another perplexity would arrange them otherwise.",
 }
-KEPT = f"Neighbours kept: how many of a descriptor's {NEIGHBOURS} nearest are still among its {NEIGHBOURS} nearest here."
+KEPT = f"Neighbours kept: how many of a descriptor's {NEIGHBOURS} nearest are among its {NEIGHBOURS} nearest here."
 WAITING = (
     "t-SNE of {count:,} descriptors is being computed, {seconds:.0f} s so far; it takes some ten seconds of an idle "
     "processor for each model and is kept. The other sections can be used meanwhile."

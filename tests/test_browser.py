@@ -124,14 +124,18 @@ def test_ones_own_photo_then_a_file_that_is_none(visitor, tmp_path):
     visitor.heading("overcast/000008")
 
 
-def test_compare_draws_table_curves_and_differences(visitor):
+def test_compare_draws_bars_table_curves_and_differences(visitor):
     visitor.open()
     visitor.heading("overcast/000008")
     visitor.page.get_by_role("link", name="Compare").click()
+    visitor.page.get_by_text("Recall by rank and by distance").wait_for()
+    visitor.settle()
+    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(4)
+    playwright.expect(visitor.page.locator("table")).to_have_count(2)
+    visitor.page.get_by_role("radio", name="Pairs").click()
     visitor.page.get_by_text("Is the difference more than noise?").wait_for()
     visitor.settle()
-    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(3)
-    playwright.expect(visitor.page.locator("table")).to_have_count(2)
+    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
 
 
 @pytest.mark.parametrize("page", ["explore", "compare"])

@@ -317,9 +317,8 @@ def test_compare_measures_in_place_and_agrees_with_evaluate(site):
     for entry in evaluate(Frames.load(site / "data" / "tiny"), "test", [zoo.load(name) for name in MODELS])["models"]:
         assert f"{entry['parameters']:,}" in page
         assert f"{entry['size_ratio']:.2f}x" in page
-    assert "my-bu-tf against my-image-only" in page
     assert page.count('<th scope="row">') == 6  # three models in the talk's table, three in that of recall@1
-    assert len(app.get("plotly_chart")) == 3  # two conditions, and the gains
+    assert len(app.get("plotly_chart")) == 4  # bars, sizes, and curves of two conditions
 
 
 def test_compare_reads_the_shipped_evaluation_where_it_fits(site):
@@ -346,8 +345,8 @@ def test_compare_says_that_a_shipped_evaluation_is_broken(site):
 
 def test_recall_at_distance_is_a_click_away(site):
     app = well(opened("compare"))
-    app = well(app.get("button_group")[0].set_value("recall@D").run())
-    assert len(app.get("plotly_chart")) == 3
+    app = well(app.button_group(key="curves").set_value("recall@D").run())
+    assert len(app.get("plotly_chart")) == 4
 
 
 def local_copy(root: Path, drop: tuple[str, ...]) -> None:

@@ -1,0 +1,204 @@
+"""The sections of Compare in every state, run by Streamlit's own AppTest without a browser."""
+# ruff: noqa: F811 (a fixture taken from another file is named again as an argument)
+
+import json
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+from app_site import write_model
+from conftest import edit_json
+from test_pages import MODELS, html, made, one_thread, opened, site, well  # noqa: F401 (fixtures)
+
+from butf import projection
+from butf.dataset.frames import Frames
+from butf.networks import zoo
+from butf.retrieval.explore import split_search
+from butf.retrieval.pairs import by_condition
+
+
+def section(name: str, **query):
+    return opened("compare", section=name, **query)
+
+
+def searches(site, *names: str):
+    frames = Frames.load(site / "data" / "tiny")
+    return [split_search(frames, "test", zoo.load(name)) for name in names]
+
+
+def test_pairs_says_in_words_what_a_plain_count_gives(site):
+    app = well(section("Pairs"))
+    assert [app.selectbox(key=key).value for key in ("model", "against")] == ["my-bu-tf", "my-image-only"]
+    page = html(app)
+    a, b = searches(site, "my-bu-tf", "my-image-only")
+    right = [search.retrieval.metres[:, 0] <= 25 for search in (a, b)]
+    won, lost = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    queries = "1 query" if won == 1 else f"{won} queries"
+    assert f"my-bu-tf is right on {queries} where my-image-only is wrong, and wrong on {lost} where it is right" in page
+    assert [condition in page for condition in ("overcast", "night")] == [True, True]
+    assert "my-bu-tf against my-image-only" in page
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_another_pair_may_be_chosen_and_is_never_a_model_against_itself(site):
+    app = well(section("Pairs"))
+    app = well(app.selectbox(key="model").set_value("my-image-only").run())
+    assert "my-image-only" not in app.selectbox(key="against").options
+    app = well(app.selectbox(key="against").set_value("my-hallucination").run())
+    assert "my-image-only is right on" in html(app) and "where my-hallucination is wrong" in html(app)
+
+
+def test_one_model_alone_is_told_to_find_a_second(site):
+    app = well(section("Pairs", models=["my-bu-tf"]))
+    assert "second model" in app.info[0].value
+    app = well(section("Failures", models=["my-bu-tf"]))
+    assert [box.key for box in app.selectbox if box.key in ("against", "where")] == []
+
+
+def test_an_evaluation_without_counts_still_shows(site):
+    from butf.retrieval.evaluate import evaluate
+
+    models = [zoo.load(name) for name in MODELS]
+    evaluation = evaluate(Frames.load(site / "data" / "tiny"), "test", models, side=False)
+    for pair in evaluation["paired"]:
+        del pair["a_only"], pair["b_only"]
+    shipped = site.parent / "no-assets" / "results"
+    shipped.mkdir(parents=True)
+    (shipped / "tiny-test.json").write_text(json.dumps(evaluation))
+    assert len(well(opened("compare")).get("plotly_chart")) == 4
+    expected = by_condition(*searches(site, "my-bu-tf", "my-image-only"), Frames.load(site / "data" / "tiny").place)
+    page = html(well(section("Pairs")))
+    assert all(f"and wrong on {pair.b_only} where it is right" in page for pair in expected)
+
+
+def captions(app) -> str:
+    return " ".join(caption.value for caption in app.caption)
+
+
+def cards(app) -> list[str]:
+    return re.findall(r"<li class=\"failure\">.*?</li>", html(app), re.S)
+
+
+def test_failures_are_listed_farthest_first_with_a_link_to_explore(site):
+    (search,) = searches(site, "my-bu-tf")
+    metres, names = search.retrieval.metres[:, 0], search.frames.frame[search.queries]
+    wrong = sorted(np.flatnonzero(metres > 2.5), key=lambda row: -metres[row])
+    app = well(section("Failures", radius="2.5"))
+    assert len(wrong) > 1
+    assert [re.search(r"Query ([^\"]+)", card)[1] for card in cards(app)] == [names[row] for row in wrong]
+    condition, query = names[wrong[0]].split("/")
+    assert f"condition={condition}&amp;query={query}" in cards(app)[0]
+    assert 'href="explore?data=tiny&amp;models=my-image-only' in cards(app)[0]
+
+
+def test_failures_are_narrowed_by_condition_other_model_and_distance(site):
+    app = well(section("Failures", radius="2.5"))
+    every = len(cards(app))
+    counts = []
+    for relation in ("wrong", "right"):
+        app = well(app.selectbox(key="where").set_value(relation).run())
+        counts.append(len(cards(app)))
+    assert sum(counts) == every
+    app = well(app.selectbox(key="where").set_value("any").run())
+    app = well(app.selectbox(key="under").set_value("night").run())
+    assert all("Query night/" in card for card in cards(app))
+    app = well(app.number_input(key="beyond").set_value(5000.0).run())
+    assert cards(app) == [] and "filters" in app.info[0].value
+
+
+def test_the_page_moves_back_where_a_filter_leaves_fewer(site, monkeypatch):
+    from pages import compare_gallery
+
+    monkeypatch.setattr(compare_gallery, "A_PAGE", 1)
+    app = well(section("Failures", radius="2.5"))
+    first = cards(app)
+    app = well(app.get("pagination")[0].set_value(2).run())
+    assert len(first) == len(cards(app)) == 1 and cards(app) != first
+    app = well(app.number_input(key="beyond").set_value(5000.0).run())
+    app = well(app.number_input(key="beyond").set_value(0.0).run())
+    assert cards(app) == first
+
+
+def test_descriptors_are_drawn_for_both_models(site):
+    app = well(section("Descriptors"))
+    data = json.loads(app.get("bidi_component")[0].proto.json)
+    assert [panel["model"] for panel in data["panels"]] == ["my-bu-tf", "my-image-only"]
+    assert len(data["names"]) == 12 and all(len(panel["points"]) == 12 for panel in data["panels"])
+    assert data["explore"].startswith("explore?data=tiny") and data["colour"] == "condition"
+    assert "All 12 pictures" in captions(app)
+
+
+def test_tsne_is_waited_for_beside_the_page(site, monkeypatch):
+    started = []
+
+    def slowly(table):
+        started.append(len(table))
+        time.sleep(1.0)
+        return projection.pca(table)
+
+    monkeypatch.setitem(projection.METHODS, "t-SNE", slowly)
+    app = well(section("Descriptors", by="t-SNE"))
+    assert "being computed" in app.info[0].value and not app.get("bidi_component")
+    time.sleep(3.0)
+    app = well(app.run())
+    assert json.loads(app.get("bidi_component")[0].proto.json)["method"] == "t-SNE"
+    assert started == [12, 12]  # once for each model
+
+
+def test_of_too_many_pictures_some_are_drawn_and_that_is_said(site, monkeypatch):
+    from pages import compare_descriptors
+
+    monkeypatch.setattr(compare_descriptors, "MOST", 5)
+    app = well(section("Descriptors"))
+    assert len(json.loads(app.get("bidi_component")[0].proto.json)["names"]) == 5
+    assert "5 of the 12 pictures" in captions(app)
+
+
+def test_seeds_says_what_to_do_where_none_were_trained(site):
+    app = well(section("Seeds"))
+    assert "butf experiment" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", ["Recall", "Pairs", "Descriptors", "Failures", "Seeds"])
+def test_without_a_match_within_the_radius_every_section_goes_on(site, name):
+    well(section(name, radius="0.01"))
+
+
+@pytest.mark.parametrize("name", ["Pairs", "Descriptors", "Failures"])
+def test_a_broken_model_is_told_and_the_others_go_on(site, name):
+    (site / "runs" / "my-bu-tf" / "model.safetensors").write_bytes(b"no weights")
+    app = section(name)
+    assert not app.exception
+    assert "my-bu-tf" in app.error[0].value
+    assert app.selectbox(key="model").value in ("my-image-only", "my-hallucination")
+
+
+def test_where_no_model_can_be_loaded_the_page_says_what_to_do(site):
+    (site / "runs" / "my-bu-tf" / "model.safetensors").write_bytes(b"no weights")
+    app = opened("compare", models=["my-bu-tf"])
+    assert not app.exception
+    assert "my-bu-tf" in app.error[0].value and "at least one model" in app.info[0].value
+
+
+def test_a_run_that_vanished_is_named_once_and_leaves_the_choice(site):
+    app = well(section("Pairs"))
+    shutil.rmtree(site / "runs" / "my-hallucination")
+    app = well(app.run())
+    assert "my-hallucination left the choice" in html(app)
+    assert "my-bu-tf is right on" in html(app)
+    app = well(app.run())
+    assert app.multiselect(key="models").value == ["my-image-only", "my-bu-tf"]
+
+
+def test_a_run_of_another_data_set_is_named(site):
+    write_model(site / "runs" / "elsewhere", "image-only")
+    edit_json(site / "runs" / "elsewhere" / "card.json", data="chess")
+    text = (site / "runs" / "elsewhere" / "card.json").read_text()
+    from butf.networks.weights import read_weights, save_weights
+
+    tensors, metadata = read_weights(site / "runs" / "elsewhere" / "model.safetensors")
+    save_weights(site / "runs" / "elsewhere" / "model.safetensors", tensors, metadata | {"card": text})
+    app = well(opened("compare", models=["my-bu-tf", "elsewhere"]))
+    assert "elsewhere on chess" in app.info[0].value
