@@ -1,9 +1,11 @@
 """The benchmarks run and print what they promise; how fast things are is not asserted here."""
 
+import math
 from pathlib import Path
 
 import pytest
 
+from benchmarks import crowd
 from benchmarks.__main__ import main, names
 
 
@@ -40,3 +42,11 @@ def test_loading_is_timed_in_a_fresh_process(tiny_dataset: Path, capsys: pytest.
 def test_a_missing_data_set_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", "--data", "atlantis"]) == 2
     assert "atlantis" in capsys.readouterr().err
+
+
+def test_the_crowd_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    crowd.report([0.1] * 94 + [2.0] * 5 + [9.0], [(0, 800.0), (100, 801.0)])
+    shown = capsys.readouterr().out
+    assert "median        0.10 s of 100 clicks" in shown
+    assert "p95           2.00 s" in shown and "slowest       9.00 s" in shown and "0: 800, 100: 801" in shown
+    assert math.isnan(crowd.resident_mb("http://127.0.0.1:1"))
