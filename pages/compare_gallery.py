@@ -14,7 +14,7 @@ from pages.compare_pairs import ask_pair
 
 A_PAGE = 12
 EVERY = "all conditions"
-NONE_LEFT = "No failure of {} is left by these filters: widen them, or be glad."
+NONE_LEFT = "These filters leave no failure of {}: choose another condition or model, or a smaller distance."
 
 
 def draw(choice: shared.Choice, models: Sequence[Model]) -> None:

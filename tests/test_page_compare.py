@@ -5,22 +5,44 @@ import json
 import re
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from app_site import write_model
 from conftest import edit_json
-from test_pages import MODELS, html, made, one_thread, opened, site, well  # noqa: F401 (fixtures)
+from streamlit.testing.v1 import AppTest
+from test_pages import MODELS, html, made, one_thread, site, well  # noqa: F401 (fixtures)
 
-from butf import projection
+from butf import files, projection
 from butf.dataset.frames import Frames
 from butf.networks import zoo
 from butf.retrieval.explore import split_search
 from butf.retrieval.pairs import by_condition
 
 
-def section(name: str, **query):
-    return opened("compare", section=name, **query)
+def section(name: str, **query: str | list[str]) -> AppTest:
+    """Compare at a section, opened by its own address: no other page is run before."""
+    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
+    for key, value in {"data": "tiny", "models": MODELS, "section": name, **query}.items():
+        app.query_params[key] = value
+    return app.switch_page("pages/compare.py").run()
+
+
+def walked(app: AppTest, name: str) -> AppTest:
+    return app.button_group(key="section").set_value(name).run()
+
+
+@pytest.fixture
+def mistaken(site) -> Path:
+    """The site with pictures of two pairs of places exchanged: whoever retrieves by them is wrong, by 20 and 60 m."""
+    folder = site / "data" / "tiny" / "overcast" / "rgb"
+    for one, other in ((8, 11), (9, 10)):
+        first, second = (folder / f"{number:06d}.jpg" for number in (one, other))
+        content = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(content)
+    return site
 
 
 def searches(site, *names: str):
@@ -53,7 +75,7 @@ def test_another_pair_may_be_chosen_and_is_never_a_model_against_itself(site):
 def test_one_model_alone_is_told_to_find_a_second(site):
     app = well(section("Pairs", models=["my-bu-tf"]))
     assert "second model" in app.info[0].value
-    app = well(section("Failures", models=["my-bu-tf"]))
+    app = well(walked(app, "Failures"))
     assert [box.key for box in app.selectbox if box.key in ("against", "where")] == []
 
 
@@ -67,9 +89,10 @@ def test_an_evaluation_without_counts_still_shows(site):
     shipped = site.parent / "no-assets" / "results"
     shipped.mkdir(parents=True)
     (shipped / "tiny-test.json").write_text(json.dumps(evaluation))
-    assert len(well(opened("compare")).get("plotly_chart")) == 4
+    app = well(section("Recall"))
+    assert len(app.get("plotly_chart")) == 4
     expected = by_condition(*searches(site, "my-bu-tf", "my-image-only"), Frames.load(site / "data" / "tiny").place)
-    page = html(well(section("Pairs")))
+    page = html(well(walked(app, "Pairs")))
     assert all(f"and wrong on {pair.b_only} where it is right" in page for pair in expected)
 
 
@@ -81,8 +104,8 @@ def cards(app) -> list[str]:
     return re.findall(r"<li class=\"failure\">.*?</li>", html(app), re.S)
 
 
-def test_failures_are_listed_farthest_first_with_a_link_to_explore(site):
-    (search,) = searches(site, "my-bu-tf")
+def test_failures_are_listed_farthest_first_with_a_link_to_explore(mistaken):
+    (search,) = searches(mistaken, "my-bu-tf")
     metres, names = search.retrieval.metres[:, 0], search.frames.frame[search.queries]
     wrong = sorted(np.flatnonzero(metres > 2.5), key=lambda row: -metres[row])
     app = well(section("Failures", radius="2.5"))
@@ -93,7 +116,7 @@ def test_failures_are_listed_farthest_first_with_a_link_to_explore(site):
     assert 'href="explore?data=tiny&amp;models=my-image-only' in cards(app)[0]
 
 
-def test_failures_are_narrowed_by_condition_other_model_and_distance(site):
+def test_failures_are_narrowed_by_condition_other_model_and_distance(mistaken):
     app = well(section("Failures", radius="2.5"))
     every = len(cards(app))
     counts = []
@@ -108,7 +131,7 @@ def test_failures_are_narrowed_by_condition_other_model_and_distance(site):
     assert cards(app) == [] and "filters" in app.info[0].value
 
 
-def test_the_page_moves_back_where_a_filter_leaves_fewer(site, monkeypatch):
+def test_the_page_moves_back_where_a_filter_leaves_fewer(mistaken, monkeypatch):
     from pages import compare_gallery
 
     monkeypatch.setattr(compare_gallery, "A_PAGE", 1)
@@ -161,23 +184,27 @@ def test_seeds_says_what_to_do_where_none_were_trained(site):
     assert "butf experiment" in app.info[0].value
 
 
-@pytest.mark.parametrize("name", ["Recall", "Pairs", "Descriptors", "Failures", "Seeds"])
-def test_without_a_match_within_the_radius_every_section_goes_on(site, name):
-    well(section(name, radius="0.01"))
+def test_without_a_match_within_the_radius_every_section_goes_on(site):
+    app = well(section("Recall", radius="0.01"))
+    assert "enlarge it in the sidebar" in app.info[0].value
+    for name in ("Pairs", "Descriptors", "Failures", "Seeds"):
+        app = well(walked(app, name))
+        assert app.button_group(key="section").value == name
 
 
-@pytest.mark.parametrize("name", ["Pairs", "Descriptors", "Failures"])
-def test_a_broken_model_is_told_and_the_others_go_on(site, name):
+def test_a_broken_model_is_told_and_the_others_go_on(site):
     (site / "runs" / "my-bu-tf" / "model.safetensors").write_bytes(b"no weights")
-    app = section(name)
-    assert not app.exception
-    assert "my-bu-tf" in app.error[0].value
-    assert app.selectbox(key="model").value in ("my-image-only", "my-hallucination")
+    app = section("Pairs")
+    for name in ("Pairs", "Descriptors", "Failures"):
+        app = walked(app, name)
+        assert not app.exception
+        assert "my-bu-tf" in app.error[0].value
+        assert app.selectbox(key="model").value in ("my-image-only", "my-hallucination")
 
 
 def test_where_no_model_can_be_loaded_the_page_says_what_to_do(site):
     (site / "runs" / "my-bu-tf" / "model.safetensors").write_bytes(b"no weights")
-    app = opened("compare", models=["my-bu-tf"])
+    app = section("Recall", models=["my-bu-tf"])
     assert not app.exception
     assert "my-bu-tf" in app.error[0].value and "at least one model" in app.info[0].value
 
@@ -200,5 +227,5 @@ def test_a_run_of_another_data_set_is_named(site):
 
     tensors, metadata = read_weights(site / "runs" / "elsewhere" / "model.safetensors")
     save_weights(site / "runs" / "elsewhere" / "model.safetensors", tensors, metadata | {"card": text})
-    app = well(opened("compare", models=["my-bu-tf", "elsewhere"]))
+    app = well(section("Recall", models=["my-bu-tf", "elsewhere"]))
     assert "elsewhere on chess" in app.info[0].value
