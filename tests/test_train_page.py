@@ -360,7 +360,8 @@ def test_start_stop_resume_and_use_on_explore(tiny_dataset):
 
     assert "Growing sharper" in "".join(found.proto.body for found in app.get("html"))
     assert [found.proto.label for found in app.get("download_button")] == ["Download"]
-    link = re.search(r'href="\./explore\?([^"]+)">Use it on Explore', "".join(found.proto.body for found in app.get("html")))
+    drawn = "".join(found.proto.body for found in app.get("html"))
+    link = re.search(r'href="\./explore\?([^"]+)">Use it on Explore', drawn)
     explore = AppTest.from_file(str(REPO / "app.py"), default_timeout=180)
     for key, values in parse_qs(unescape(link.group(1))).items():
         explore.query_params[key] = values
