@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent import futures
 from typing import Any
 
 _TURN = threading.Lock()
@@ -15,7 +15,7 @@ class Job:
     """A result being made by `make()`; the thread ends with the program, whatever it is at."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        self._future: Future[Any] = Future()
+        self._future: futures.Future[Any] = futures.Future()
         self._begun = time.monotonic()
         threading.Thread(target=self._run, args=(make,), daemon=True).start()
 
@@ -28,6 +28,10 @@ class Job:
     def seconds(self) -> float:
         """How long ago it was asked for."""
         return time.monotonic() - self._begun
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the result, so many seconds at most."""
+        futures.wait([self._future], seconds)
 
     def result(self) -> Any:
         """The result, waited for; raises what `make` raised."""

@@ -18,6 +18,7 @@ from pages.compare_pairs import ask_pair
 
 MOST = 2000
 FEW = 3
+SOON_S = 0.5  # what is read from the cache is there by then
 HTML = (
     "<div class='dmap'><div class='dmap-head'><ul class='dmap-legend' aria-label='What is drawn'></ul></div>"
     "<div class='dmap-panels'></div><div class='dmap-card' hidden></div><p class='unseen' aria-live='polite'></p></div>"
@@ -78,7 +79,9 @@ def job_of(choice: shared.Choice, model: Model, search: SplitSearch, rows: np.nd
         known = np.concatenate([search.database, search.queries])
         order = np.argsort(known, kind="stable")
         table = np.concatenate([search.table, search.asked])[order[np.searchsorted(known[order], rows)]]
-        return Job(lambda: METHODS[method](table))
+        job = Job(lambda: METHODS[method](table))
+        job.wait(SOON_S)
+        return job
 
     key = (choice.folder, browse.stamp(choice.folder), choice.split, model.name, model.digest, method)
     job = _jobs().get(key, make)

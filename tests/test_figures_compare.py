@@ -5,6 +5,7 @@ import base64
 import io
 import math
 from itertools import pairwise
+from threading import Event
 
 import numpy as np
 import pytest
@@ -230,3 +231,9 @@ def test_a_job_gives_its_result_or_its_error():
     with pytest.raises(ZeroDivisionError):
         job.result()
     assert job.done and job.seconds >= 0
+    late = Event()
+    waiting = Job(late.wait)
+    waiting.wait(0.01)
+    assert not waiting.done
+    late.set()
+    assert waiting.result()

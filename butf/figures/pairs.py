@@ -36,7 +36,7 @@ def verdict_words(pair: Pair) -> str:
 def lead_html(pair: Pair) -> str:
     """The test over all conditions, in large."""
     agreed = f"Both are right on {_queries(pair.both)} and both are wrong on {pair.neither:,}: {verdict_words(pair)}."
-    return f'<p class="pair-lead">Over all conditions, {escape(pair_words(pair))}.<small>{escape(agreed)}</small></p>'
+    return f'<p class="pair-lead">Over all conditions, {_unbroken(pair)}.<small>{escape(agreed)}</small></p>'
 
 
 def pairs_html(pairs: Sequence[Pair]) -> str:
@@ -80,7 +80,13 @@ def pairs_figure(pairs: Sequence[Pair], height: int | None = None) -> go.Figure:
 def _sentence(pair: Pair) -> str:
     look = "" if clear(pair) else ' class="noise"'
     heading = heading_html(str(pair.condition), verdict_words(pair))
-    return f"<li{look}>{heading}{escape(pair_words(pair))}</li>"
+    return f"<li{look}>{heading}{_unbroken(pair)}</li>"
+
+
+def _unbroken(pair: Pair) -> str:
+    """The sentence as HTML, its p on one line."""
+    words, _, p = pair_words(pair).rpartition("; ")
+    return f'{escape(words)}; <span class="p">{escape(p)}</span>'
 
 
 def _queries(count: int) -> str:
