@@ -102,7 +102,7 @@ class TrainConfig:
     mining: str = option(
         "places",
         "what meets in a batch: places (in several views, many of them look-alikes), or tuples (anchors, "
-        "each with the hardest of a few random positives and negatives, as in the papers; about three times slower)",
+        "each with the hardest of a few random positives and negatives, as in the papers; two to three times slower)",
         BATCHES,
     )
     hard_share: float = option(

@@ -249,4 +249,3 @@ def _require_allowed() -> None:
 
 def _short(path: Path) -> str:
     return str(path.relative_to(REPO)) if path.is_relative_to(REPO) else str(path)
-
