@@ -100,12 +100,13 @@ def _result(
     hits, sides, cards, real = [], [], [], []
     for _, name in models:
         model = zoo.load(name)
+        places_alone = variant.swept or model.network.reads_side
         retrieval = _retrieve(model, frames, split)
         right, matched = retrieval.judge()
         hits.append(right[matched, 0])
-        errors = None if model.network.reads_side else side_errors(frames, retrieval.queries, model)
+        errors = None if places_alone else side_errors(frames, retrieval.queries, model)
         sides += [errors[matched]] if errors is not None else []
-        real += [pair_recall(model, pairs)] if pairs and not model.network.reads_side else []
+        real += [pair_recall(model, pairs)] if pairs and not places_alone else []
         cards.append(model.card)
     side = np.stack(sides) if sides else None
     return Result(variant, tuple(seed for seed, _ in models), tuple(cards), np.stack(hits), side, tuple(real))
