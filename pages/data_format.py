@@ -19,7 +19,7 @@ MANIFEST = """{"name": "My walk",
 TREE_SAYS = (
     "The modalities and areas.geojson are optional. Depth is a 16-bit PNG, metres × 256, 0 where nothing was measured; "
     "reflectance 8-bit, 0 to 255; semantics 8-bit class ids. Indoors give easting_m and northing_m instead of lat and "
-    "lon. The README has the rest under *Your own data*."
+    "lon."
 )
 
 

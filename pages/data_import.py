@@ -19,7 +19,7 @@ from pages.waiting import shown_progress
 LOOK = "Look at it"
 UPLOAD_MB = 500
 OFF = "Importing and deleting data is switched off here (BUTF_NO_TRAINING). Everything else works."
-FORMAT = "A data set in our format, as shown on this page."
+FORMAT = "A data set in our format; the README has all of it under *Your own data*."
 Stage = Callable[[Progress], Incoming]
 
 
@@ -35,13 +35,9 @@ class Way:
 
 
 def ask_zip() -> Stage | None:
-    upload = st.file_uploader(
-        f"A .zip of the folder, at most {UPLOAD_MB} MB",
-        type="zip",
-        key="zip",
-        max_upload_size=UPLOAD_MB,
-        on_change=forget,
-    )
+    most = min(UPLOAD_MB, st.get_option("server.maxUploadSize"))
+    label = f"A .zip of the folder, at most {most} MB"
+    upload = st.file_uploader(label, type="zip", key="zip", max_upload_size=most, on_change=forget)
     return upload and (lambda progress: own_data.from_zip(upload, upload.name, progress))
 
 
@@ -87,27 +83,35 @@ def draw() -> None:
         st.info(OFF, icon=":material/block:")
         return
     left, right = st.columns([1.35, 1], gap="large")
-    with right, st.expander("What a data set looks like", expanded=True, icon=":material/folder_open:"):
-        data_format.draw()
     with left.container(border=True, key="import-form"):
-        labels = [way.label for way in WAYS]
-        label = st.segmented_control(
-            "Where your data are", labels, default=labels[0], required=True, key="way", on_change=forget
-        )
-        way = WAYS[labels.index(label)]
-        st.caption(way.about)
-        stage = way.ask()
-        pressed = st.button("Check it", icon=":material/fact_check:", disabled=not stage, type="primary")
-        st.caption("Nothing is imported before you have seen what was found.")
+        ask()
+    incoming = st.session_state.get("incoming")
+    if incoming is None:
+        with right, st.expander("What a data set looks like", expanded=True, icon=":material/folder_open:"):
+            data_format.draw()
+        return
+    with right:
+        data_preview.draw_verdict(incoming)
+        if incoming.inspection.fine:
+            ask_import(incoming)
+    data_preview.draw(incoming)
+
+
+def ask() -> None:
+    """Where the data are, and the button that checks them."""
+    labels = [way.label for way in WAYS]
+    label = st.segmented_control(
+        "Where your data are", labels, default=labels[0], required=True, key="way", on_change=forget
+    )
+    way = WAYS[labels.index(label)]
+    st.caption(way.about)
+    stage = way.ask()
+    pressed = st.button("Check it", icon=":material/fact_check:", disabled=not stage, type="primary")
+    st.caption("Nothing is imported before you have seen what was found.")
     if pressed and stage:
         forget()
         with shared.told_plainly(), shown_progress(way.first) as progress:
             st.session_state["incoming"] = stage(progress)
-    incoming = st.session_state.get("incoming")
-    if incoming is not None:
-        data_preview.draw(incoming)
-        if incoming.inspection.fine:
-            ask_import(incoming)
 
 
 def ask_import(incoming: Incoming) -> None:

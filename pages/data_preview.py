@@ -19,8 +19,8 @@ HEIGHT = 300
 QUIET = {"displayModeBar": False}
 
 
-def draw(incoming: Incoming) -> None:
-    """What is wrong first, then a preview as far as the data can be read."""
+def draw_verdict(incoming: Incoming) -> None:
+    """Whether anything is wrong, and what else is worth knowing."""
     found = incoming.inspection
     st.subheader(f"What was found in {incoming.label}", anchor=False)
     if found.fine:
@@ -29,16 +29,17 @@ def draw(incoming: Incoming) -> None:
         faults = "1 fault" if found.count == 1 else f"{found.count:,} faults"
         words = f"{faults}: mend them, then check again. {data_reports.opened_text(found)}"
         st.error(words, icon=":material/error:")
-        st.html(data_reports.faults_html(found.faults, found.count))
-        st.download_button(
-            "The list as CSV",
-            data_reports.faults_csv(found.faults),
-            "faults.csv",
-            "text/csv",
-            icon=":material/download:",
-        )
     for note in (*incoming.notes, *found.notes):
         st.caption(f":material/info: {note}")
+
+
+def draw(incoming: Incoming) -> None:
+    """All that is wrong, then a preview as far as the data can be read."""
+    found = incoming.inspection
+    if not found.fine:
+        st.html(data_reports.faults_html(found.faults, found.count))
+        listed = data_reports.faults_csv(found.faults)
+        st.download_button("The list as CSV", listed, "faults.csv", "text/csv", icon=":material/download:")
     if found.frames is not None:
         draw_preview(found, found.frames)
 

@@ -87,7 +87,9 @@ def ask_photo() -> browse.Asked | None:
     """A photo of the user's own; None without one, or when it cannot be read, which is said."""
     with st.popover("Own photo", icon=":material/add_a_photo:"):
         upload = st.file_uploader(
-            "A street photo, at most 20 MB (JPEG or PNG)", key=f"photo-{st.session_state.get('photos', 0)}"
+            "A street photo, at most 20 MB (JPEG or PNG)",
+            key=f"photo-{st.session_state.get('photos', 0)}",
+            max_upload_size=20,
         )
         st.caption("It stays in the memory of this app and is forgotten with the page.")
     if upload is not None:

@@ -75,7 +75,8 @@ SHAPES = """{% macro script(this, kwargs) %}
   }
   for (const track of shapes.tracks) L.polyline(track.lines, {...track.look, interactive: false}).addTo(map);
   // The page's width, which only the browser knows, decides how close all of it can be seen.
-  if (shapes.bounds) map.whenReady(() => map.fitBounds(shapes.bounds, {padding: [14, 14], animate: false}));
+  const margin = {paddingTopLeft: [14, 34], paddingBottomRight: [14, 14], animate: false};
+  if (shapes.bounds) map.whenReady(() => map.fitBounds(shapes.bounds, margin));
 }
 {% endmacro %}"""
 
@@ -101,7 +102,7 @@ DOTS = """{% macro script(this, kwargs) %}
 LABELS = (
     ".split-label { width: auto !important; height: auto !important; pointer-events: none; }"
     ".split-label b { background: var(--split); color: #fff; font-weight: 600; font-size: 12px; padding: 2px 7px;"
-    " border-radius: 0 0 4px 0; white-space: nowrap; }"
+    " border-radius: 4px 4px 0 0; white-space: nowrap; display: inline-block; transform: translateY(-100%); }"
 )
 
 
