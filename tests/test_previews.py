@@ -55,7 +55,7 @@ def test_the_last_one_is_what_the_finished_model_reconstructs(tiny_dataset: Path
         np.testing.assert_allclose(side.values, 1.0 * 100.0**encoded, rtol=1e-3)  # log scale, 1 to 100 m
 
 
-@pytest.mark.parametrize("method", ["image-only", "image-only-wide", "hallucination"])
+@pytest.mark.parametrize("method", ["image-only", "image-only-wide", "hallucination", "rgbd"])
 def test_what_has_no_decoder_keeps_none_and_says_so(tiny_dataset: Path, method: str) -> None:
     run = new_run(tiny_dataset, "mine", method=method, steps=1)
     train(run)

@@ -45,7 +45,7 @@ class Previews:
 
     def write(self, step: int, network: Network) -> None:
         """Keep what `network` makes of the pictures now; nothing where it draws no side map or val has no pictures."""
-        if not len(self.samples):
+        if not len(self.samples) or network.reads_side:
             return
         shares = self._decoded(network)
         if shares is None:
