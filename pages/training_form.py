@@ -7,6 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from butf.dataset.frames import find_datasets
+from butf.dataset.modalities import MODALITIES
 from butf.networks import zoo
 from butf.networks.methods import ABOUT
 from butf.networks.trunk import TRUNKS
@@ -14,9 +15,16 @@ from butf.training import runs
 from butf.training.config import EXTRA, GROUPS, MINING, TRAINABLE, TrainConfig
 from butf.training.folder import NameTaken
 from butf.training.presets import PRESETS, Preset
+from butf.training.start import ADAPTABLE
 from pages import shared
 
-CHOICES = {"trunk": TRUNKS, "device": ("auto", "cpu", "cuda"), "extra": EXTRA, "mining": MINING}
+CHOICES = {
+    "modality": tuple(MODALITIES),
+    "trunk": TRUNKS,
+    "device": ("auto", "cpu", "cuda"),
+    "extra": EXTRA,
+    "mining": MINING,
+}
 SWITCHED_OFF = (
     "Training is switched off here, say for a public demo: runs can be watched and downloaded, nothing else. To switch "
     "it on, start the app without BUTF_NO_TRAINING."
@@ -99,18 +107,19 @@ def ask_settings(method: str) -> dict[str, Any]:
         own = [field for field in fields(TrainConfig) if field.metadata["group"] == group and config.reads(field.name)]
         if own:
             with st.expander(group, expanded=group == GROUPS[0]):
-                chosen |= {field.name: ask_field(field) for field in own}
+                chosen |= {field.name: ask_field(field, method) for field in own}
     return chosen
 
 
-def ask_field(field: Field) -> Any:
+def ask_field(field: Field, method: str) -> Any:
     """The widget that fits a field's type, with the field's own help and its default."""
     label, default = field.name.replace("_", " ").capitalize(), field.default
     said = field.metadata["help"]
     about = f"{said[0].upper()}{said[1:]}. Default: {'none' if default is None else default}."
     kind = next(iter(get_args(field.type)), field.type)
     if field.name == "start_from":
-        starts = [card.name for card in zoo.available() if card.method in ("image-only", "bu-tf")]
+        fitting = ("image-only", *(ADAPTABLE if method == "bu-tf-adapted" else ()))
+        starts = [card.name for card in zoo.available() if card.method in fitting]
         return st.selectbox(label, starts, None, help=about, placeholder="nothing")
     if field.name in CHOICES:
         return st.selectbox(label, CHOICES[field.name], help=about)
