@@ -45,7 +45,7 @@ def test_every_trial_comes_after_the_one_it_starts_from() -> None:
         assert core <= {trial.variant.name for trial in trials if trial.seed == seed}
     swept = [trial.config for trial in trials if trial.variant.swept]
     assert {config.steps for config in swept} == {2} and {trial.seed for trial in trials if trial.variant.swept} == {0}
-    assert len({(config.lambda_div, config.sigma_transfer) for config in swept}) == len(swept) == 12
+    assert len({(config.lambda_div, config.sigma_transfer) for config in swept}) == len(swept) == 18
 
 
 def test_trials_of_one_seed_differ_in_nothing_but_their_variant() -> None:
@@ -234,7 +234,9 @@ def test_a_model_trained_with_other_settings_than_the_plan_has_is_named() -> Non
 
 def test_the_sweep_tells_each_point_and_its_gain_over_no_diversification(tmp_path: Path) -> None:
     plan = paper("town", (0,), 8, quick=False)
-    chosen = [trial for trial in plan.trials() if trial.variant.swept and trial.config.sigma_transfer == 3.0]
+    swept = [trial for trial in plan.trials() if trial.variant.swept and trial.config.sigma_transfer == 3.0]
+    assert [trial.config.lambda_div for trial in swept] == [None, 0.0, 0.001, 0.05, 0.1, 0.2]
+    chosen = [trial for trial in swept if trial.config.lambda_div not in (0.0, 0.001)]
     hits = {None: [1, 0, 1, 0, 1, 0, 0, 0], 0.05: [1, 1, 1, 0, 1, 0, 0, 0], 0.1: [0] * 8, 0.2: [1] * 8}
     results = [
         Result(
