@@ -17,6 +17,7 @@ import pytest
 from butf.commands import train as train_flags
 from butf.errors import BadInput
 from butf.files import REPO, write_json
+from butf.training import folder as run_folder
 from butf.training import runs, turns
 from butf.training.checkpoint import load_checkpoint
 from butf.training.config import TrainConfig
@@ -473,3 +474,8 @@ def test_status_is_never_half_written(folder):
     status = json.loads(run.status_path.read_text())
     assert (status["state"], status["step"], status["started"]) == ("running", 2, 5.0)
     assert {path.name for path in run.path.iterdir()} == {"config.json", "status.json"}
+
+
+def test_a_step_that_was_logged_just_before_a_kill_is_told_once():
+    records = [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 2.0}, {"step": 20, "loss": 3.0}, {"step": 20, "val": 1}]
+    assert run_folder._without_overrun(records) == [records[0], *records[2:]]

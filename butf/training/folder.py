@@ -273,7 +273,8 @@ def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for record in records:
         phase = record.get("phase_index", kept[-1][0][0] if kept else 0)
         place = (phase, record.get("step", 0))
-        if kept and place < kept[-1][0]:
+        told = "loss" in record and any(place == before and "loss" in earlier for before, earlier in kept[-2:])
+        if kept and (place < kept[-1][0] or told):  # told: killed just after a step, which is the first one repeated
             kept = [earlier for earlier in kept if earlier[0] < place]
         kept.append((place, record))
     return [record for _, record in kept]
