@@ -121,7 +121,8 @@ def test_the_words_are_learnt_once(site, monkeypatch):
     monkeypatch.setattr("butf.teaching.words.database_features", lambda *_: pytest.fail("learnt again"))
     monkeypatch.setattr("butf.teaching.words.visual_words", lambda *_: pytest.fail("learnt again"))
     app = well(app.select_slider(key="alpha").set_value("50").run())
-    well(app.selectbox(key="query").set_value("overcast/000009").run())
+    app = well(app.selectbox(key="query").set_value("overcast/000009").run())
+    assert "3 × 112 numbers" in html(app)
 
 
 def test_recall_answers_for_one_query_and_for_all(site):
