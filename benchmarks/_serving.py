@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from butf.errors import BadInput
 from butf.files import REPO
@@ -19,6 +20,27 @@ from butf.files import REPO
 PATIENCE_S = 90
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 BROWSER_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+# Streamlit has no work left
+SETTLED = "() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
+
+
+def chromium_path() -> str:
+    """Where a Chromium of this machine lies; raises `BadInput` without one."""
+    browser = installed_browser()
+    if browser is None:
+        raise BadInput("there is no Chromium on this machine; install it to measure the app in a browser")
+    return browser
+
+
+@contextmanager
+def launched(browser: str) -> Iterator[Any]:
+    """A headless Chromium, driven by playwright (a development dependency: imported only here)."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=browser, args=list(BROWSER_OPTIONS))
+        yield chromium
+        chromium.close()
 
 
 def installed_browser() -> str | None:

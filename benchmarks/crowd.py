@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks._serving import BROWSER_OPTIONS, installed_browser, serving
-from butf.errors import BadInput
+from benchmarks._serving import BROWSER_OPTIONS, SETTLED, chromium_path, serving
 
 GOAL_S = 3.0
-ANSWERED = """before => {
+ANSWERED = f"""before => {{
   const heading = document.querySelector('[data-testid=stMainBlockContainer] h3.panel')
-  return heading && heading.innerText !== before
-    && !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')
-}"""
+  return heading && heading.innerText !== before && ({SETTLED})()
+}}"""
 
 
 def main(argv: list[str]) -> None:
@@ -32,9 +30,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--clicks", type=int, default=100, help="queries each of them asks for (default 100)")
     parser.add_argument("--view", default="look=Files", help="the address's query, say data=town&look=Why")
     options = parser.parse_args(argv)
-    browser = installed_browser()
-    if browser is None:
-        raise BadInput("there is no Chromium on this machine; install it to measure the app in a browser")
+    browser = chromium_path()
     with serving() as address:
         seconds, memory = asyncio.run(crowd(browser, address, options.view, options.visitors, options.clicks))
     report(seconds, memory)

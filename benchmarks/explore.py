@@ -11,21 +11,20 @@ import statistics
 import time
 from typing import Any
 
-from benchmarks._serving import BROWSER_OPTIONS, installed_browser, serving
-from butf.errors import BadInput
+from benchmarks._serving import SETTLED, chromium_path, launched, serving
 
 GOAL_S = 1.0
-DRAWN = """before => {
+DRAWN = f"""before => {{
   const main = document.querySelector('[data-testid=stMainBlockContainer]')
   const heading = main && main.querySelector('h3.panel')
   if (!heading || heading.innerText === before) return false
-  if (document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')) return false
+  if (!({SETTLED})()) return false
   const pictures = [...main.querySelectorAll('img')]
   if (!pictures.length || pictures.some(picture => !picture.complete || !picture.naturalWidth)) return false
   if ([...main.querySelectorAll('.stPlotlyChart')].some(chart => !chart.querySelector('.js-plotly-plot'))) return false
   const frame = main.querySelector('iframe[title*=st_folium]')
   return !frame || frame.contentDocument.querySelectorAll('svg.mark-svg').length > 0
-}"""
+}}"""
 
 
 def main(argv: list[str]) -> None:
@@ -33,31 +32,22 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--clicks", type=int, default=20, help="queries to walk through (default 20)")
     parser.add_argument("--view", default="", help="the address's query, say data=town&condition=night")
     options = parser.parse_args(argv)
-    browser = installed_browser()
-    if browser is None:
-        raise BadInput("there is no Chromium on this machine; install it to measure the app in a browser")
-    with serving() as address:
-        first, clicks = walk(browser, f"{address}/explore?{options.view}", options.clicks)
+    with serving() as address, launched(chromium_path()) as chromium:
+        first, clicks = walk(chromium, f"{address}/explore?{options.view}", options.clicks)
     report(first, clicks)
 
 
-def walk(browser: str, address: str, clicks: int) -> tuple[list[float], list[float]]:
+def walk(chromium: Any, address: str, clicks: int) -> tuple[list[float], list[float]]:
     """Seconds to open the page, cold and then warm, and seconds of each click on Next after one that does not count."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=browser, args=list(BROWSER_OPTIONS))
-        opened = []
-        for _ in range(2):
-            page = chromium.new_page(viewport={"width": 1440, "height": 900})
-            page.set_default_timeout(600_000)
-            start = time.perf_counter()
-            page.goto(address)
-            page.wait_for_function(DRAWN, arg="")
-            opened.append(time.perf_counter() - start)
-        seconds = [_next(page) for _ in range(clicks + 1)][1:]
-        chromium.close()
-    return opened, seconds
+    opened = []
+    for _ in range(2):
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(600_000)
+        start = time.perf_counter()
+        page.goto(address)
+        page.wait_for_function(DRAWN, arg="")
+        opened.append(time.perf_counter() - start)
+    return opened, [_next(page) for _ in range(clicks + 1)][1:]
 
 
 def _next(page: Any) -> float:

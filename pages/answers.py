@@ -15,9 +15,7 @@ QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d",
 TILES = "Asks openstreetmap.org for pictures of the map. While this is off, nothing leaves this machine."
 
 
-def draw(
-    choice: shared.Choice, asked: browse.Asked, results: list[QueryResult], chosen: tuple[str, int]
-) -> None:
+def draw(choice: shared.Choice, asked: browse.Asked, results: list[QueryResult], chosen: tuple[str, int]) -> None:
     frames = choice.frames
     left, right = st.columns([2.5, 1], gap="medium")
     with left:

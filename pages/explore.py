@@ -3,11 +3,12 @@
 import random
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from butf import browse, views
 from butf.figures import gallery
 from butf.networks.zoo import Model
-from pages import answers, closer, loading, shared
+from pages import answers, closer, loading, shared, waiting
 
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -26,7 +27,7 @@ def main() -> None:
         st.info("This filter leaves no query: choose another one under Show.", icon=":material/filter_alt_off:")
         return
     asked = photo or browse.asked_frame(choice.frames, query)
-    draw_query(choice, asked, models)
+    beside = draw_query(choice, asked)
     if models:
         searches = loading.searches_of(choice, models)
         results = browse.answers(asked, models, searches, k, choice.rule)
@@ -34,8 +35,10 @@ def main() -> None:
         picked = closer.ask(models, k)
         with above:
             answers.draw(choice, asked, results, (picked.model, picked.rank))
+        draw_side(choice, asked, models, beside)
         closer.draw(choice, asked, models, searches, results, picked)
     else:
+        draw_side(choice, asked, models, beside)
         st.info(shared.NO_MODEL, icon=":material/model_training:")
 
 
@@ -98,16 +101,25 @@ def ask_photo() -> browse.Asked | None:
     return None
 
 
-def draw_query(choice: shared.Choice, asked: browse.Asked, models: list[Model]) -> None:
-    """The picture, the true and the reconstructed side map on one scale, and the error."""
-    frames = choice.frames
-    panels = views.side_panels(frames, loading.side_view_of(choice, asked, models))
+def draw_query(choice: shared.Choice, asked: browse.Asked) -> list[DeltaGenerator]:
+    """The picture, and three empty places beside it for `draw_side`."""
     columns = st.columns([1.3, 1, 1, 1], gap="small")
     with columns[0].container(gap="xxsmall", key="asked"):
-        st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", browse.note(frames, asked)))
+        note = browse.note(choice.frames, asked)
+        st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", note))
         st.image(asked.picture, width="stretch", alt=f"The query picture, {asked.name}")
-    for column, panel in zip(columns[1:], panels, strict=False):
-        with column.container(gap="xxsmall"):
+    return columns[1:]
+
+
+def draw_side(choice: shared.Choice, asked: browse.Asked, models: list[Model], places: list[DeltaGenerator]) -> None:
+    """The true and the reconstructed side map on one scale, and the error.
+
+    Called when every picture has been sent, so that they are seen while a browser starts the library of the charts.
+    """
+    waiting.let_paint()
+    panels = views.side_panels(choice.frames, loading.side_view_of(choice, asked, models))
+    for place, panel in zip(places, panels, strict=False):
+        with place.container(gap="xxsmall"):
             st.html(gallery.heading_html(panel.title, panel.note))
             st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt)
             if panel.foot:

@@ -1,9 +1,12 @@
-"""The bar that says what is being done, and how far it is, while a page waits for it."""
+"""Waiting: the bar that says what is being done and how far it is, and the moment that a browser needs."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+
+PAINT_S = 0.5
 
 
 @contextmanager
@@ -20,3 +23,13 @@ def shown_progress(first: str) -> Iterator[Callable[[str, int, int], None]]:
         yield progress
     finally:
         place.empty()
+
+
+def let_paint() -> None:
+    """Once a session, before the first chart: what was sent so far gets its moment in the browser.
+
+    A browser that has never seen the app stops for a second or two to start Plotly, and would show nothing before.
+    """
+    if "painted" not in st.session_state:
+        st.session_state["painted"] = True
+        time.sleep(PAINT_S)

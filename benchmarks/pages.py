@@ -1,0 +1,52 @@
+"""Each page opened in a fresh browser on a warm server: seconds to its first content, and to all of it.
+
+First content is a heading in sight or a picture in the page's main part; all of it means that Streamlit is done, every
+picture in sight is decoded and every chart is drawn. Each page is opened once before, uncounted: that is what "warm"
+means here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from typing import Any
+
+from benchmarks._serving import SETTLED, chromium_path, launched, serving
+
+PAGES = ("home", "explore", "compare", "train", "data", "learn", "localize")
+GOAL_S = 3.0
+BEGUN = "() => !!document.querySelector('[data-testid=stMainBlockContainer] :is(h2, h3, img)')"
+DRAWN = f"""() => {{
+  const main = document.querySelector('[data-testid=stMainBlockContainer]')
+  if (!main || !main.querySelector('h1, h2, h3') || !({SETTLED})()) return false
+  const seen = [...main.querySelectorAll('img')].filter(picture => picture.loading !== 'lazy')
+  if (seen.some(picture => !picture.complete)) return false
+  return ![...main.querySelectorAll('.stPlotlyChart')].some(chart => !chart.querySelector('.js-plotly-plot'))
+}}"""
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks pages", description=__doc__)
+    parser.add_argument("--times", type=int, default=3, help="openings that count, each page (default 3)")
+    parser.add_argument("--pages", nargs="+", default=PAGES, help="paths, with their query if need be")
+    options = parser.parse_args(argv)
+    with serving() as address, launched(chromium_path()) as chromium:
+        print(f"{'page':<28}{'first content':>14}{'all of it':>11}   (seconds; goal for the first: {GOAL_S:g})")
+        for path in options.pages:
+            _opened(chromium, f"{address}/{path}")
+            begun, drawn = zip(*(_opened(chromium, f"{address}/{path}") for _ in range(options.times)), strict=True)
+            print(f"{path:<28}{statistics.median(begun):>14.2f}{statistics.median(drawn):>11.2f}", flush=True)
+
+
+def _opened(chromium: Any, address: str) -> tuple[float, float]:
+    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(300_000)
+    start = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(BEGUN)
+    begun = time.perf_counter() - start
+    page.wait_for_function(DRAWN)
+    drawn = time.perf_counter() - start
+    page.close()
+    return begun, drawn
