@@ -1,8 +1,8 @@
-"""Several visitors who click at once in real browsers: seconds to an answer, and the server's memory over the clicks.
+"""Several visitors who click at once: seconds to the server's whole answer, and its memory over the clicks.
 
-Each visitor has a browser context of its own on Explore and asks for the next query as soon as the last one is drawn
-(the new heading stands there and nothing on the page is stale). Memory is what the server's process holds, read from
-/proc before and after. Visitors and server share the machine: the browsers' own work is in the times.
+Each visitor is a client of the app's own websocket: it opens Explore, presses Random, takes all messages of the answer,
+and presses again without a pause, which is harder on the server than people are. No browser draws anything, so that
+ten of them fit on this machine; `python -m benchmarks explore` measures one with a real browser.
 """
 
 from __future__ import annotations
@@ -11,72 +11,92 @@ import argparse
 import asyncio
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks._serving import BROWSER_OPTIONS, SETTLED, chromium_path, serving
+from benchmarks._serving import serving
+from butf.errors import BadInput
 
 GOAL_S = 3.0
-ANSWERED = f"""before => {{
-  const heading = document.querySelector('[data-testid=stMainBlockContainer] h3.panel')
-  return heading && heading.innerText !== before && ({SETTLED})()
-}}"""
 
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks crowd", description=__doc__)
-    parser.add_argument("--visitors", type=int, default=10, help="browsers at once (default 10)")
+    parser.add_argument("--visitors", type=int, default=10, help="clients at once (default 10)")
     parser.add_argument("--clicks", type=int, default=100, help="queries each of them asks for (default 100)")
-    parser.add_argument("--view", default="look=Files", help="the address's query, say data=town&look=Why")
+    parser.add_argument("--view", default="", help="the address's query, say data=town&look=Files")
     options = parser.parse_args(argv)
-    browser = chromium_path()
     with serving() as address:
-        seconds, memory = asyncio.run(crowd(browser, address, options.view, options.visitors, options.clicks))
+        seconds, memory = asyncio.run(crowd(address, options.view, options.visitors, options.clicks))
     report(seconds, memory)
 
 
-async def crowd(
-    browser: str, address: str, view: str, visitors: int, clicks: int
-) -> tuple[list[float], list[tuple[int, float]]]:
+async def crowd(address: str, view: str, visitors: int, clicks: int) -> tuple[list[float], list[tuple[int, float]]]:
     """Seconds of each click, and (clicks so far, MB held by the server) about ten times over them."""
-    from playwright.async_api import async_playwright
-
     seconds: list[float] = []
-    async with async_playwright() as driver:
-        chromium = await driver.chromium.launch(executable_path=browser, args=list(BROWSER_OPTIONS))
-        pages = [await _opened(chromium, f"{address}/explore?{view}") for _ in range(visitors)]
-        for page in pages:  # one click that does not count: what is made once is made here
-            await _next(page)
-        memory = [(0, resident_mb(address))]
-        every = max(1, clicks // 10)
+    everyone = [await Visitor.opened(address, view) for _ in range(visitors)]
+    for visitor in everyone:  # one click that does not count: what is made once is made here
+        await visitor.press("Random")
+    memory = [(0, resident_mb(address))]
 
-        async def visit(page: Any, first: bool) -> None:
-            for click in range(1, clicks + 1):
-                seconds.append(await _next(page))
-                if first and click % every == 0:
-                    memory.append((len(seconds), resident_mb(address)))
+    async def visit(visitor: Visitor) -> None:
+        for _ in range(clicks):
+            seconds.append(await visitor.press("Random"))
+            if len(seconds) % max(1, visitors * clicks // 10) == 0:
+                memory.append((len(seconds), resident_mb(address)))
 
-        await asyncio.gather(*(visit(page, number == 0) for number, page in enumerate(pages)))
-        await chromium.close()
+    await asyncio.gather(*(visit(visitor) for visitor in everyone))
     return seconds, memory
 
 
-async def _opened(chromium: Any, address: str) -> Any:
-    context = await chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = await context.new_page()
-    page.set_default_timeout(300_000)
-    await page.goto(address)
-    await page.wait_for_function(ANSWERED, arg="")
-    return page
+@dataclass
+class Visitor:
+    """One client: its socket, the address's query, and the names of the buttons that it was shown."""
 
+    socket: Any
+    view: str
+    buttons: dict[str, str]
 
-async def _next(page: Any) -> float:
-    before = await page.locator("h3.panel").first.inner_text()
-    start = time.perf_counter()
-    await page.get_by_role("button", name="Next").click()
-    await page.wait_for_function(ANSWERED, arg=before)
-    return time.perf_counter() - start
+    @classmethod
+    async def opened(cls, address: str, view: str) -> Visitor:
+        """Connect and take the first answer, as a browser does that opens the page."""
+        import websockets
+
+        parts = urlsplit(address)
+        uri = f"ws://{parts.netloc}/_stcore/stream"
+        socket = await websockets.connect(uri, subprotocols=["streamlit"], origin=address, max_size=None)
+        visitor = cls(socket, view, {})
+        await visitor._answered(None)
+        return visitor
+
+    async def press(self, label: str) -> float:
+        """Press a button; seconds until the script has told everything."""
+        start = time.perf_counter()
+        await self._answered(self.buttons[label])
+        return time.perf_counter() - start
+
+    async def _answered(self, pressed: str | None) -> None:
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+        asked = BackMsg()
+        asked.rerun_script.query_string = self.view
+        asked.rerun_script.page_name = "explore"
+        if pressed is not None:
+            asked.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
+        await self.socket.send(asked.SerializeToString())
+        while True:
+            told = ForwardMsg.FromString(await self.socket.recv())
+            kind = told.WhichOneof("type")
+            element = told.delta.new_element if kind == "delta" else None
+            if element is not None and element.WhichOneof("type") == "button":
+                self.buttons[element.button.label] = element.button.id
+            elif element is not None and element.WhichOneof("type") == "exception":
+                raise BadInput(f"the app failed: {element.exception.message}")
+            elif kind == "script_finished" and told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                return
 
 
 def resident_mb(address: str) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import RIGHT, WRONG, style
+from butf.figures.theme import AXIS, RIGHT, WRONG, base_layout
 
 NEUTRAL = "#808a94"
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -23,21 +23,23 @@ class Path:
 
 def ranks_figure(orderings: Sequence[str], paths: Sequence[Path], height: int = 300) -> go.Figure:
     """Ranks, 1 on top and logarithmic; right places filled and green, wrong ones hollow, the chosen one thick."""
-    figure = go.Figure([_line(orderings, path) for path in paths])
-    style(figure, height, legend=False)
     last = max((max(path.ranks) for path in paths), default=1)
     ticks = [tick for tick in TICKS if tick <= last] or [1]
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 26, "b": 8}, hovermode="closest")
-    figure.update_xaxes(side="top", showgrid=True, range=[-0.15, len(orderings) - 0.85])
-    figure.update_yaxes(type="log", autorange="reversed", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
-    figure.update_yaxes(title="rank")
-    return figure
+    across = {"side": "top", "showgrid": True, "range": [-0.15, len(orderings) - 0.85]}
+    down = {"type": "log", "autorange": "reversed", "title": {"text": "rank"}, "tickvals": ticks}
+    layout = base_layout(height) | {
+        "margin": {"l": 8, "r": 8, "t": 26, "b": 8},
+        "xaxis": AXIS | across,
+        "yaxis": AXIS | down | {"ticktext": [f"{tick:,}" for tick in ticks]},
+    }
+    return go.Figure({"data": [_line(orderings, path) for path in paths], "layout": layout})
 
 
-def _line(orderings: Sequence[str], path: Path) -> go.Scatter:
+def _line(orderings: Sequence[str], path: Path) -> dict:
     colour = {True: RIGHT, False: WRONG, None: NEUTRAL}[path.correct]
     word = {True: ", right", False: ", wrong", None: ""}[path.correct]
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=list(orderings),
         y=list(path.ranks),
         mode="lines+markers",

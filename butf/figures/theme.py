@@ -38,6 +38,7 @@ RUN_SHADES = {
     "bu-tf": ("#a845b8", "#c4436a", "#96508a"),
 }
 GRID = "rgba(128, 138, 148, 0.22)"
+AXIS = {"gridcolor": GRID, "zeroline": False, "automargin": True}
 RIGHT, WRONG = "#1a8754", "#cc4b37"
 
 
@@ -114,6 +115,6 @@ def base_layout(height: int | None = None, legend: bool = False) -> dict:
 def style(figure: go.Figure, height: int | None = None, legend: bool = True) -> go.Figure:
     """Give a figure the house's look in place, thin grid included, and return it."""
     figure.update_layout(base_layout(height, legend))
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_xaxes(AXIS)
+    figure.update_yaxes(AXIS)
     return figure
