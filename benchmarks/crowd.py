@@ -1,7 +1,7 @@
 """Several visitors who click at once: seconds to the server's whole answer, and its memory over the clicks.
 
-Each visitor is a client of the app's own websocket: it opens Explore, presses Random, takes all messages of the answer,
-and presses again without a pause, which is harder on the server than people are. No browser draws anything, so that
+Each visitor is a client of the app's own websocket: it opens Explore, presses Random at the same moment as all others,
+and takes all messages of the answer; when everyone has an answer they press again. No browser draws anything, so that
 ten of them fit on this machine; `python -m benchmarks explore` measures one with a real browser.
 """
 
@@ -41,13 +41,10 @@ async def crowd(address: str, view: str, visitors: int, clicks: int) -> tuple[li
         await visitor.press("Random")
     memory = [(0, resident_mb(address))]
 
-    async def visit(visitor: Visitor) -> None:
-        for _ in range(clicks):
-            seconds.append(await visitor.press("Random"))
-            if len(seconds) % max(1, visitors * clicks // 10) == 0:
-                memory.append((len(seconds), resident_mb(address)))
-
-    await asyncio.gather(*(visit(visitor) for visitor in everyone))
+    for click in range(1, clicks + 1):
+        seconds += await asyncio.gather(*(visitor.press("Random") for visitor in everyone))
+        if click % max(1, clicks // 10) == 0:
+            memory.append((len(seconds), resident_mb(address)))
     return seconds, memory
 
 

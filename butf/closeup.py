@@ -19,7 +19,7 @@ from butf.figures.gallery import data_uri, thumbnail
 from butf.figures.overlay import overlay
 from butf.figures.ranks import Path, ranks_figure
 from butf.networks.zoo import Model
-from butf.retrieval.agreement import agreements
+from butf.retrieval.agreement import Look, agreements
 from butf.retrieval.explore import QueryResult, SplitSearch
 from butf.retrieval.parts import BY, PartRanks, part_ranks
 from butf.views import side_scale
@@ -38,9 +38,8 @@ class Overlay:
     candidate: Image.Image
 
 
-def overlays(frames: Frames, asked: Asked, model: Model, candidate: int) -> list[Overlay]:
-    """Where in both pictures each part of the descriptor finds them alike."""
-    other = frames.image(candidate)
+def overlays(asked: Asked, query: Look, other: Image.Image, candidate: Look) -> list[Overlay]:
+    """Where in both pictures, the one asked about and the `other`, each part of the descriptor finds them alike."""
     return [
         Overlay(
             PARTS[entry.part],
@@ -48,7 +47,7 @@ def overlays(frames: Frames, asked: Asked, model: Model, candidate: int) -> list
             overlay(asked.picture, entry.query),
             overlay(other, entry.candidate),
         )
-        for entry in agreements(model, asked.picture, other)
+        for entry in agreements(query, candidate)
     ]
 
 

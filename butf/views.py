@@ -18,6 +18,7 @@ from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
 from butf.figures.map import fit
 from butf.figures.marks import Mark, plan_figure
+from butf.networks.description import Description
 from butf.networks.zoo import Model
 from butf.retrieval.explore import Candidate, QueryResult
 
@@ -33,15 +34,21 @@ class SideView:
     errors: DepthErrors | ClassErrors | None
 
 
-def side_view(frames: Frames, asked: Asked, models: Sequence[Model]) -> SideView | None:
+def side_view(
+    frames: Frames, asked: Asked, models: Sequence[Model], describe: Callable[[Model], Description] | None = None
+) -> SideView | None:
     """True and reconstructed side map of the picture asked about; None when there is neither.
 
-    The first of the models that has a decoder reconstructs.
+    The first of the models that has a decoder reconstructs; `describe` gives what it says of the picture where that is
+    known already.
     """
     decoder = next((model for model in models if model.card.encoding is not None), None)
     modality = decoder.card.encoding.modality if decoder else next(iter(frames.modalities), "depth")
     true = None if asked.query is None else frames.modality(asked.query, modality)
-    predicted = decoder.reconstruct(asked.picture) if decoder else None
+    predicted = None
+    if decoder:
+        said = describe(decoder) if describe else decoder.description(asked.picture)
+        predicted = decoder.decode(said.side_map, asked.picture.size)
     if true is None and predicted is None:
         return None
     measure = {"depth": depth_errors, "semantics": class_errors}.get(modality)

@@ -34,7 +34,7 @@ def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chos
     view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
     st_folium(
         base_map(loading.ground_of(choice), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
-        center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
+        render=False, center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
         feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark, chosen),
         on_change=lambda: pick_mark(marks, (st.session_state["map"] or {}).get("last_object_clicked_tooltip")),
     )  # fmt: skip

@@ -83,7 +83,7 @@ def job_of(choice: shared.Choice, model: Model, search: SplitSearch, rows: np.nd
         job.wait(SOON_S)
         return job
 
-    key = (choice.folder, browse.stamp(choice.folder), choice.split, model.name, model.digest, method)
+    key = (choice.folder, choice.stamp, choice.split, model.name, model.digest, method)
     job = _jobs().get(key, make)
     if method == "PCA":
         job.result()

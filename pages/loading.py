@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from PIL.Image import Image
 
 from butf import browse, closeup, comparison, views
 from butf.dataset.areas import Areas
@@ -13,6 +14,8 @@ from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.figures.sprite import Sprite, sprite_sheet
 from butf.networks import zoo
+from butf.networks.description import Description
+from butf.retrieval.agreement import Look, look
 from butf.retrieval.bank import Progress
 from butf.retrieval.evaluate import evaluate
 from butf.retrieval.explore import SplitSearch, split_search
@@ -21,7 +24,7 @@ from pages.waiting import shown_progress
 if TYPE_CHECKING:
     from pages.shared import Choice
 
-SHELVES = {"models": 6, "searches": 16, "sides": 64, "overlays": 64, "evaluations": 16, "sprites": 4}
+SHELVES = {"models": 6, "searches": 16, "sides": 64, "overlays": 64, "looks": 64, "evaluations": 16, "sprites": 4}
 WORDS = {
     "searches": "Describing the pictures with {}; this happens once",
     "evaluations": "Measuring {}; this happens once",
@@ -36,7 +39,7 @@ def frames_of(folder: Path) -> Frames:
 
 def ground_of(choice: "Choice") -> Areas | None:
     """The streets and buildings to draw beneath the map."""
-    return _ground(choice.folder, browse.stamp(choice.folder), choice.split)
+    return _ground(choice.folder, choice.stamp, choice.split)
 
 
 def models_of(names: Sequence[str]) -> list[zoo.Model]:
@@ -79,31 +82,45 @@ def evaluation_of(choice: "Choice", models: Sequence[zoo.Model]) -> dict[str, An
 
 def side_view_of(choice: "Choice", asked: browse.Asked, models: Sequence[zoo.Model]) -> views.SideView | None:
     """The side modality of a picture; another k or radius asks for it again and gets the same one."""
+
+    def said(model: zoo.Model) -> Description:
+        return look_of(choice, model, asked.key, asked.picture).description
+
     key = (*_question(choice, models), asked.key)
-    return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models))
+    return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models, said))
 
 
 def overlays_of(choice: "Choice", asked: browse.Asked, model: zoo.Model, found: int) -> list[closeup.Overlay]:
     """Where a model finds a picture and a candidate alike."""
-    key = (*_question(choice, [model]), asked.key, found)
-    return _shelf("overlays").get(key, lambda: closeup.overlays(choice.frames, asked, model, found))
+
+    def make() -> list[closeup.Overlay]:
+        other = choice.frames.image(found)
+        looks = [look_of(choice, model, asked.key, asked.picture), look_of(choice, model, found, other)]
+        return closeup.overlays(asked, looks[0], other, looks[1])
+
+    return _shelf("overlays").get((*_question(choice, [model]), asked.key, found), make)
+
+
+def look_of(choice: "Choice", model: zoo.Model, key: Hashable, picture: Image) -> Look:
+    """All that a model says of one picture, asked once for its side map and for where it looks."""
+    return _shelf("looks").get((*_question(choice, [model]), key), lambda: look(model, picture))
 
 
 def sprite_of(choice: "Choice", rows: Sequence[int]) -> Sprite:
     """Small pictures of some frames of the split on one sheet."""
-    key = (choice.folder, browse.stamp(choice.folder), choice.split, tuple(rows))
+    key = (choice.folder, choice.stamp, choice.split, tuple(rows))
     return _made("sprites", key, choice.frames.name, lambda progress: sprite_sheet(choice.frames, rows, progress))
 
 
 def picture_of(choice: "Choice", i: int, width: int = 240) -> str:
     """A frame's picture as a small JPEG in a data URI."""
-    return _picture(choice.folder, browse.stamp(choice.folder), i, width)
+    return _picture(choice.folder, choice.stamp, i, width)
 
 
 def _question(choice: "Choice", models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
     """What an answer depends on: the data as they are now, and the models by name and weights."""
     weights = tuple((model.name, model.digest) for model in models)
-    return (choice.folder, browse.stamp(choice.folder), choice.split, weights)
+    return (choice.folder, choice.stamp, choice.split, weights)
 
 
 def _made(kind: str, key: Hashable, names: str, make: Callable[[Progress], Any]) -> Any:

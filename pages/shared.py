@@ -4,6 +4,7 @@ import runpy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,11 @@ class Choice:
     split: str
     models: tuple[str, ...]
     rule: PlaceRule
+
+    @cached_property
+    def stamp(self) -> tuple[int, ...]:
+        """What tells that the data set's tables were changed: looked up once, though a page asks dozens of times."""
+        return browse.stamp(self.folder)
 
 
 def enter_app() -> None:

@@ -18,7 +18,7 @@ from butf.figures.cloud import points, usual_camera
 from butf.figures.overlay import overlay
 from butf.networks import zoo
 from butf.networks.pooling import MAC, GeM
-from butf.retrieval.agreement import agreements
+from butf.retrieval.agreement import agreements, look
 from butf.retrieval.explore import split_search
 from butf.retrieval.parts import part_ranks
 
@@ -36,7 +36,7 @@ def model(tmp_path, method: str) -> zoo.Model:
 def test_agreement_splits_the_similarity_of_each_part_among_positions(tmp_path, method):
     asked, other = picture(0), picture(1)
     network = model(tmp_path, method)
-    found = agreements(network, asked, other)
+    found = agreements(look(network, asked), look(network, other))
     one, two = network.description(asked), network.description(other)
     main = float((one.main * two.main).sum())
     assert found[0].part == "main" and found[0].similarity == pytest.approx(main, abs=1e-5)
@@ -51,14 +51,14 @@ def test_agreement_splits_the_similarity_of_each_part_among_positions(tmp_path, 
 
 def test_visitors_who_look_at_once_do_not_get_each_others_maps(tmp_path):
     network = model(tmp_path, "bu-tf")
-    wanted = [agreements(network, picture(seed), picture(seed + 9))[1].query for seed in range(4)]
+    wanted = [agreements(look(network, picture(seed)), look(network, picture(seed + 9)))[1].query for seed in range(4)]
     found = [None] * 4
 
-    def look(seed: int) -> None:
+    def visit(seed: int) -> None:
         for _ in range(5):
-            found[seed] = agreements(network, picture(seed), picture(seed + 9))[1].query
+            found[seed] = agreements(look(network, picture(seed)), look(network, picture(seed + 9)))[1].query
 
-    threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]
+    threads = [threading.Thread(target=visit, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,9 +1,11 @@
 """Depth figures: what is drawn is the map itself, on one scale, with nothing said where nothing was measured."""
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from butf.figures.depth import CELLS_WIDE, Scale, coarse, error_figure, error_limit, map_figure
+from butf.figures.ranks import Path, ranks_figure
 
 SCALE = Scale(1.0, 100.0)
 
@@ -14,6 +16,20 @@ def depth() -> tuple[np.ndarray, np.ndarray]:
     valid = np.ones(values.shape, bool)
     valid[:10, 5:20] = False
     return values, valid
+
+
+def test_plotly_itself_finds_nothing_wrong_in_what_it_was_not_asked_to_look_through(depth):
+    values, valid = depth
+    paths = [Path("a", [1, 2, 30], True, True), Path("b", [3, 1, 2], False), Path("c", [2, 4, 4], None)]
+    for figure in (
+        map_figure(values, valid, SCALE),
+        map_figure(values, valid, Scale(0.0, 1.0, "", log=False)),
+        error_figure(values, values + 1, valid),
+        ranks_figure(("main only", "both", "side only"), paths),
+    ):
+        seen = go.Figure(figure.to_dict())  # raises where a property or a value is unknown
+        assert seen.to_dict()["data"] == figure.to_dict()["data"]
+        assert set(seen.to_dict()["layout"]) == set(figure.to_dict()["layout"])
 
 
 def test_a_cell_shows_the_metres_of_the_map_and_a_hole_shows_nothing(depth):
@@ -53,7 +69,9 @@ def test_the_bar_beneath_runs_over_the_whole_scale_and_names_its_unit(depth):
     bar = np.asarray(figure.data[1].z)[0]
     assert (bar[0], bar[-1]) == pytest.approx((1, 100))
     assert figure.layout.xaxis2.type == "log"
-    assert figure.layout.xaxis2.ticktext[-1] == "100 m"
+    # the label at the very end, at 100, would be cut off and is not drawn by Plotly
+    assert figure.layout.xaxis2.ticktext[-2:] == ("50 m", "100")
+    assert map_figure(*depth, Scale(1.0, 80.0)).layout.xaxis2.ticktext[-1] == "50 m"
 
 
 def test_error_is_reconstructed_minus_true_and_symmetric_about_white(depth):

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from butf.dataset.colours import ramp
-from butf.figures.theme import base_layout
+from butf.figures.theme import base_layout, drawn
 
 CELLS_WIDE = 160
 HEIGHT = 226
@@ -52,7 +52,7 @@ def map_figure(values: np.ndarray, valid: np.ndarray, scale: Scale, height: int 
     look = {"colorscale": scale.colours(), "zmin": scale.low, "zmax": scale.high, "showscale": False}
     look["hovertemplate"] = f"%{{z:.3~g}}{unit}<extra></extra>"
     steps = (np.geomspace if scale.log else np.linspace)(scale.low, scale.high, 129)
-    axis = _bar_axis(scale.ticks(), scale.unit, "log" if scale.log else "linear")
+    axis = _bar_axis(scale.ticks(), scale.high, scale.unit, "log" if scale.log else "linear")
     return _picture(coarse(values, valid), steps, look, axis, height)
 
 
@@ -72,7 +72,7 @@ def error_figure(
     limit = limit or error_limit(error, valid)
     look = {"colorscale": SHORT_TO_LONG, "zmin": -limit, "zmax": limit, "showscale": False}
     look["hovertemplate"] = f"%{{z:+.3~g}} {unit}<extra></extra>"
-    axis = _bar_axis([-limit, -limit / 2, 0, limit / 2, limit], unit, "linear", signed=True)
+    axis = _bar_axis([-limit, -limit / 2, 0, limit / 2, limit], limit, unit, "linear", signed=True)
     return _picture(coarse(error, valid), np.linspace(-limit, limit, 129), look, axis, height)
 
 
@@ -99,7 +99,7 @@ def picture_figure(cells: np.ndarray, look: dict, height: int) -> go.Figure:
     picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
     layout = _picture_layout(cells.shape, height) | {"margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
     layout["yaxis"] |= {"domain": [0.0, 1.0]}
-    return go.Figure({"data": [picture], "layout": layout})
+    return drawn([picture], layout)
 
 
 def _step(wide: int, cells_wide: int) -> int:
@@ -107,16 +107,13 @@ def _step(wide: int, cells_wide: int) -> int:
 
 
 def _picture(cells: np.ndarray, bar: np.ndarray, look: dict, bar_axis: dict, height: int) -> go.Figure:
-    """Cells `(H, W)` in their own proportions over a thin bar of values `(V,)`.
-
-    Made from one dictionary, which takes a tenth of the time of many updates.
-    """
+    """Cells `(H, W)` in their own proportions over a thin bar of values `(V,)`."""
     layout = _picture_layout(cells.shape, height)
     layout["xaxis2"] = bar_axis | {"anchor": "y2"}
     layout["yaxis2"] = HIDDEN | {"domain": [0.0, 0.043], "range": [-0.5, 0.5], "fixedrange": True, "anchor": "x2"}
     picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
     below = {"type": "heatmap", "x": bar, "y": [0], "z": bar[None], "xaxis": "x2", "yaxis": "y2"} | look
-    return go.Figure({"data": [picture, below], "layout": layout})
+    return drawn([picture, below], layout)
 
 
 def _picture_layout(shape: tuple[int, int], height: int) -> dict:
@@ -134,9 +131,10 @@ def _picture_layout(shape: tuple[int, int], height: int) -> dict:
     }
 
 
-def _bar_axis(ticks: list[float], unit: str, kind: str, signed: bool = False) -> dict:
+def _bar_axis(ticks: list[float], end: float, unit: str, kind: str, signed: bool = False) -> dict:
     words = [f"{tick:+g}" if signed and tick else f"{tick:g}" for tick in ticks]
     if words and unit:
-        words[-1] += f" {unit}"
+        at_end = len(words) > 1 and ticks[-1] >= 0.95 * end
+        words[-2 if at_end else -1] += f" {unit}"  # a label at the very end is not drawn
     ticked = {"tickvals": ticks, "ticktext": words, "ticks": "", "tickfont": {"size": 11}, "tickangle": 0}
     return ticked | {"type": kind, "showgrid": False, "zeroline": False, "fixedrange": True}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import AXIS, RIGHT, WRONG, base_layout
+from butf.figures.theme import AXIS, RIGHT, WRONG, base_layout, drawn
 
 NEUTRAL = "#808a94"
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -32,7 +32,7 @@ def ranks_figure(orderings: Sequence[str], paths: Sequence[Path], height: int = 
         "xaxis": AXIS | across,
         "yaxis": AXIS | down | {"ticktext": [f"{tick:,}" for tick in ticks]},
     }
-    return go.Figure({"data": [_line(orderings, path) for path in paths], "layout": layout})
+    return drawn([_line(orderings, path) for path in paths], layout)
 
 
 def _line(orderings: Sequence[str], path: Path) -> dict:

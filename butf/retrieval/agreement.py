@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from butf.networks.description import Description
 from butf.networks.zoo import Model
 
 POOLINGS = {"main": ("pool",), "side": ("side_pool", "second_pool")}
@@ -32,26 +33,36 @@ class Agreement:
     candidate: np.ndarray
 
 
-def agreements(model: Model, query: Image.Image, candidate: Image.Image) -> list[Agreement]:
-    """The agreement of each part that the model's descriptor has: main, and side where there is one.
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a model says of one picture, tensors of one row on the CPU, and where in it each part comes from.
+
+    `parts`: for each part its unit vector `(1, C)` and the shares of positions in it `(1, C, h, w)`.
+    """
+
+    description: Description
+    parts: dict[str, tuple[Tensor, Tensor]]
+
+
+def agreements(query: Look, candidate: Look) -> list[Agreement]:
+    """The agreement of each part that a model's descriptor has: main, and side where there is one.
 
     A pooled channel is a mean over positions, so the dot product of two pooled vectors splits exactly into what each
     position adds to it.
     """
-    seen = [_pooled(model, picture) for picture in (query, candidate)]
-    return [_agreement(part, *(parts[part] for parts in seen)) for part in seen[0]]
+    return [_agreement(part, query.parts[part], candidate.parts[part]) for part in query.parts]
 
 
 def _agreement(part: str, query: tuple[Tensor, Tensor], candidate: tuple[Tensor, Tensor]) -> Agreement:
     (vector, shares), (other, other_shares) = query, candidate
     product = (vector * other)[0, :, None, None]
-    maps = [(product * own[0]).sum(dim=0).cpu().numpy() for own in (shares, other_shares)]
+    maps = [(product * own[0]).sum(dim=0).numpy() for own in (shares, other_shares)]
     return Agreement(part, float(product.sum()), *maps)
 
 
 @torch.inference_mode()
-def _pooled(model: Model, picture: Image.Image) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each part its unit vector `(1, C)` and the shares of positions in it `(1, C, h, w)`."""
+def look(model: Model, picture: Image.Image) -> Look:
+    """Describe a picture and keep what the parts of its descriptor were pooled from."""
     poolings = {
         part: getattr(model.network, name)
         for part, names in POOLINGS.items()
@@ -59,8 +70,11 @@ def _pooled(model: Model, picture: Image.Image) -> dict[str, tuple[Tensor, Tenso
         if hasattr(model.network, name)
     }
     with _listening(poolings) as heard:
-        model.network.describe(model.prepare(picture)[None].to(model.device))
-    return {part: (pooling(heard[part]), pooling.shares(heard[part])) for part, pooling in poolings.items()}
+        description = model.description(picture)
+    parts = {
+        part: (pooling(heard[part]).cpu(), pooling.shares(heard[part]).cpu()) for part, pooling in poolings.items()
+    }
+    return Look(description, parts)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import torch
 from butf.figures.gallery import heading_html
 from butf.figures.words import assignment_figure, matrix_figure
 from butf.teaching import words
-from pages import loading
 from pages.lessons.asking import Question, ask_question, one_of, question_row
 
 ALPHAS = {str(alpha): float(alpha) for alpha in (1, 2, 5, 10, 20, 50, 100, 200, 500)} | {"∞ (VLAD)": math.inf}
@@ -53,7 +52,7 @@ def draw() -> None:
 
 def centres_of(asked: Question, count: int) -> torch.Tensor:
     """The visual words of a model on the shown data set; learnt once."""
-    key = (asked.choice.folder, loading.browse.stamp(asked.choice.folder), asked.choice.split, asked.model.digest)
+    key = (asked.choice.folder, asked.choice.stamp, asked.choice.split, asked.model.digest)
     return _centres(key, count, asked)
 
 
