@@ -53,20 +53,22 @@ def walk(chromium: Any, address: str, clicks: int) -> tuple[list[float], list[fl
 
     One click of each kind comes first and does not count. A candidate that was looked at before needs no inference.
     """
-    opened = []
-    for again in (False, True):
-        if again:
-            page.close()
-        page = chromium.new_page(viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(600_000)
-        start = time.perf_counter()
-        page.goto(address)
-        page.wait_for_function(DRAWN, arg="")
-        opened.append(time.perf_counter() - start)
+    page, cold = _opened(chromium, address)
+    page.close()
+    page, warm = _opened(chromium, address)
     answers = [_next(page) for _ in range(clicks + 1)][1:]
     for _ in range(2):
         _choose(page, 0), _choose(page, 1)
-    return opened, answers, [_choose(page, click % 2) for click in range(clicks)]
+    return [cold, warm], answers, [_choose(page, click % 2) for click in range(clicks)]
+
+
+def _opened(chromium: Any, address: str) -> tuple[Any, float]:
+    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(600_000)
+    start = time.perf_counter()
+    page.goto(address)
+    page.wait_for_function(DRAWN, arg="")
+    return page, time.perf_counter() - start
 
 
 def _next(page: Any) -> float:

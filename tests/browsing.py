@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-PATIENCE_MS = 180_000
+PATIENCE_MS = 60_000
 # Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
 LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
 MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
