@@ -9,14 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
+import torch
 import utm
 from browsing import Visitor
 from PIL import Image
 
 from benchmarks._serving import BROWSER_OPTIONS, BROWSERS, installed_browser, serving
+from butf import files
 from butf.dataset.areas import Areas, write_areas
 from butf.dataset.frames import Frames, write_frames
 from butf.dataset.modalities import Map, write_map
+from butf.networks import zoo
 
 WIDTH, HEIGHT, FOCAL = 96, 64, 48.0
 PLACES = 12
@@ -145,6 +149,38 @@ def _degrees(metres: list) -> np.ndarray:
     east, north = np.array(metres, float).T
     lat, lon = utm.to_latlon(EASTING + east, NORTHING + north, 31, northern=True)
     return np.stack([lon, lat], axis=1)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Many threads on few cores wait for each other; small pictures need one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def original_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from app_site import make_site  # which needs what is written here
+
+    root = tmp_path_factory.mktemp("site")
+    make_site(root)
+    return root
+
+
+@pytest.fixture
+def site(original_site: Path, one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the site that a test may break; nothing that is shipped is seen."""
+    root = tmp_path / "site"
+    shutil.copytree(original_site, root)
+    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
+        monkeypatch.setenv(variable, str(root / folder))
+    monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return root
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from app_pages import local_copy
 from app_site import environment
 from browsing import PATIENCE_MS, Visitor
 from conftest import write_tiny_dataset
 from test_dataset_faults import set_cell
-from test_pages import local_copy
 
 from benchmarks._serving import installed_browser, serving
 from butf.dataset.frames import Frames

@@ -24,13 +24,9 @@ from butf.training.adaptation import adapt_statistics, mixed_rows
 
 
 @pytest.fixture(autouse=True)
-def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def small_world(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("BUTF_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_every_trial_comes_after_the_one_it_starts_from() -> None:

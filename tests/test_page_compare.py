@@ -1,5 +1,4 @@
 """The sections of Compare in every state, run by Streamlit's own AppTest without a browser."""
-# ruff: noqa: F811 (a fixture taken from another file is named again as an argument)
 
 import json
 import re
@@ -9,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from app_pages import html, well
 from app_site import write_model
+from browsing import MODELS
 from conftest import edit_json
 from streamlit.testing.v1 import AppTest
-from test_pages import MODELS, html, made, one_thread, site, well  # noqa: F401 (fixtures)
 
 from butf import files, projection
 from butf.dataset.frames import Frames

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from app_pages import button, html, local_copy, opened, well
 from conftest import edit_json
 from streamlit.testing.v1 import AppTest
 from test_dataset_faults import set_cell
-from test_pages import local_copy
 
 from butf import files, own_data
 from butf.dataset.frames import Frames, find_datasets
@@ -38,26 +38,8 @@ def home(tmp_path: Path, tiny_original: Path, monkeypatch: pytest.MonkeyPatch) -
     yield tmp_path / "data"
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run().switch_page("pages/data.py").run()
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert [error.value for error in app.error] == []
-    return app
-
-
-def html(app: AppTest) -> str:
-    bodies = (element.proto.body for element in app.get("html"))
-    return "".join(body for body in bodies if "<style>" not in body)
-
-
-def button(app: AppTest, label: str):
-    return next((found for found in app.button if found.label == label), None)
+def data_page(**query: str) -> AppTest:
+    return opened("data", models=[], **query)
 
 
 def told(app: AppTest) -> str:
@@ -75,13 +57,13 @@ def zipped(root: Path) -> bytes:
 
 
 def checked(content: bytes, name: str = "drive.zip") -> AppTest:
-    app = well(opened(data="town", view="Import your own"))
+    app = well(data_page(data="town", view="Import your own"))
     app.file_uploader(key="zip").set_value((name, content, "application/zip")).run()
     return button(app, "Check it").click().run()
 
 
 def test_map_frame_and_facts(home: Path) -> None:
-    app = well(opened(data="town"))
+    app = well(data_page(data="town"))
     page = html(app)
     assert "Data: town" in page and "36 frames in 3 traversals, with depth, semantics" in page
     assert "reference/000000, train" in page and "Depth" in page and "Semantics" in page
@@ -93,7 +75,7 @@ def test_map_frame_and_facts(home: Path) -> None:
 
 
 def test_the_address_names_the_frame_and_keys_walk_on(home: Path) -> None:
-    app = well(opened(data="mine", traversal="night", frame="000010"))
+    app = well(data_page(data="mine", traversal="night", frame="000010"))
     assert "night/000010, test" in html(app)
     app = well(button(app, "Next").click().run())
     assert "night/000011, test" in html(app) and "Not there" in html(app), "it has no depth"
@@ -106,12 +88,12 @@ def test_the_address_names_the_frame_and_keys_walk_on(home: Path) -> None:
 
 
 def test_an_address_that_names_no_frame(home: Path) -> None:
-    assert "reference/000000" in html(well(opened(data="mine", traversal="<b>", frame="9")))
+    assert "reference/000000" in html(well(data_page(data="mine", traversal="<b>", frame="9")))
 
 
 def test_data_with_metres_only_get_a_plan(home: Path) -> None:
     local_copy(home / "mine", drop=("lat", "lon"))
-    app = well(opened(data="mine"))
+    app = well(data_page(data="mine"))
     assert len(app.get("plotly_chart")) == 4
     assert "448000.00 m east" in html(app) and "altitude" not in html(app)
     assert not [toggle for toggle in app.toggle if toggle.key == "data-tiles"]
@@ -122,7 +104,7 @@ def test_bare_data_show_what_there_is(home: Path) -> None:
     local_copy(home / "mine", drop)
     (home / "mine" / "areas.geojson").unlink()
     (home / "mine" / "dataset.json").write_text("{}")
-    app = well(opened(data="mine"))
+    app = well(data_page(data="mine"))
     assert "This data set has no depth" in told(app) and "names no camera" in told(app)
     assert "pictures alone" in html(app) and "Looks" not in html(app)
 
@@ -130,12 +112,12 @@ def test_bare_data_show_what_there_is(home: Path) -> None:
 def test_without_queries_the_page_still_shows_the_data(home: Path) -> None:
     manifest = json.loads((home / "mine" / "dataset.json").read_text())
     edit_json(home / "mine" / "dataset.json", traversals=[t | {"role": "reference"} for t in manifest["traversals"]])
-    assert "reference/000000" in html(well(opened(data="mine")))
+    assert "reference/000000" in html(well(data_page(data="mine")))
 
 
 def test_a_damaged_picture_is_told_and_the_rest_goes_on(home: Path) -> None:
     (home / "mine" / "reference" / "rgb" / "000000.jpg").write_bytes(b"\xff\xd8")
-    app = opened(data="mine")
+    app = data_page(data="mine")
     assert not app.exception
     (error,) = app.error
     assert "000000.jpg" in error.value
@@ -144,7 +126,7 @@ def test_a_damaged_picture_is_told_and_the_rest_goes_on(home: Path) -> None:
 
 def test_a_broken_data_set_is_told_once_and_can_be_deleted(home: Path) -> None:
     set_cell(home / "mine", 3, "split", "tset")
-    app = opened(data="mine")
+    app = data_page(data="mine")
     assert not app.exception
     assert [("tset" in error.value) for error in app.error] == [True]
     app = button(app, "Delete it").click().run()
@@ -154,7 +136,7 @@ def test_a_broken_data_set_is_told_once_and_can_be_deleted(home: Path) -> None:
 def test_without_data_it_says_what_to_do_and_takes_the_first(home: Path, tiny_dataset: Path) -> None:
     shutil.rmtree(home)
     shutil.rmtree(files.ASSETS / "town")
-    app = well(opened())
+    app = well(data_page())
     assert "Import one below, or make one with `python -m butf town" in app.info[0].value
     app.file_uploader(key="zip").set_value(("a.zip", zipped(tiny_dataset), "application/zip")).run()
     app = well(button(app, "Check it").click().run())
@@ -218,7 +200,7 @@ def test_another_source_puts_away_what_was_found(home: Path, tiny_dataset: Path)
 
 
 def test_a_folder_that_is_none_is_told(home: Path) -> None:
-    app = well(opened(data="town", view="Import your own"))
+    app = well(data_page(data="town", view="Import your own"))
     app = app.get("button_group")[-1].set_value("RGB-D recording").run()
     app = app.text_input[0].set_value("/no/such/place").run()
     app = button(app, "Check it").click().run()
@@ -226,7 +208,7 @@ def test_a_folder_that_is_none_is_told(home: Path) -> None:
 
 
 def test_delete_says_what_goes_and_goes_on_with_another(home: Path) -> None:
-    app = well(opened(data="mine"))
+    app = well(data_page(data="mine"))
     assert "Delete mine with its 36 pictures, depth, semantics and tables" in told(app)
     app = well(button(app, "Delete it").click().run())
     assert find_datasets().keys() == {"town"} and "Data: town" in html(app)
@@ -238,7 +220,7 @@ def test_what_is_trained_on_is_not_deleted(home: Path) -> None:
     lock = FileLock(run.lock_path)
     assert lock.acquire()
     try:
-        app = button(opened(data="mine"), "Delete it").click().run()
+        app = button(data_page(data="mine"), "Delete it").click().run()
     finally:
         lock.release()
     assert "mine is being trained on by run busy; stop it" in app.error[0].value
@@ -247,9 +229,9 @@ def test_what_is_trained_on_is_not_deleted(home: Path) -> None:
 
 def test_switched_off_the_rest_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUTF_NO_TRAINING", "1")
-    app = well(opened(data="mine"))
+    app = well(data_page(data="mine"))
     assert "reference/000000" in html(app) and button(app, "Delete it") is None
-    app = well(opened(data="mine", view="Import your own"))
+    app = well(data_page(data="mine", view="Import your own"))
     assert "switched off here (BUTF_NO_TRAINING)" in app.info[0].value
     assert not app.get("file_uploader") and button(app, "Check it") is None
 
@@ -257,7 +239,7 @@ def test_switched_off_the_rest_works(home: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_ways_in_are_a_list(home: Path) -> None:
     from pages.data_import import UPLOAD_MB, WAYS
 
-    app = well(opened(data="mine", view="Import your own"))
+    app = well(data_page(data="mine", view="Import your own"))
     assert app.get("button_group")[-1].options == [way.label for way in WAYS]
     assert f"at most {UPLOAD_MB} MB" in app.file_uploader(key="zip").label
     assert own_data.Limits().total > UPLOAD_MB * 1e6

@@ -1,7 +1,8 @@
 """Home in every state, and that its example and its scores are the library's own."""
 
 import numpy as np
-from test_pages import MODELS, html, made, one_thread, opened, site, well  # noqa: F401
+from app_pages import html, opened, well
+from browsing import MODELS
 
 from butf import browse
 from butf.dataset.frames import Frames
@@ -9,7 +10,7 @@ from butf.networks import zoo
 from butf.retrieval.explore import split_search
 
 
-def test_home_answers_a_query_and_links_to_every_page(site):  # noqa: F811
+def test_home_answers_a_query_and_links_to_every_page(site):
     app = well(opened("home"))
     page = html(app)
     assert "Find the place" in page and page.count('<section class="step') == 3
@@ -19,7 +20,7 @@ def test_home_answers_a_query_and_links_to_every_page(site):  # noqa: F811
         assert any(link.endswith(name) for link in links), name
 
 
-def test_another_query_is_drawn_and_kept(site):  # noqa: F811
+def test_another_query_is_drawn_and_kept(site):
     app = well(opened("home"))
     button = next(found for found in app.button if found.label == "Another query")
     app = well(button.click().run())
@@ -32,7 +33,7 @@ def test_another_query_is_drawn_and_kept(site):  # noqa: F811
     assert str(frame) in html(app)
 
 
-def test_home_without_models_and_without_data(site, monkeypatch):  # noqa: F811
+def test_home_without_models_and_without_data(site, monkeypatch):
     app = well(opened("home"))
     app = well(app.multiselect(key="models").set_value([]).run())
     assert "Choose at least one model" in app.info[0].value
@@ -41,7 +42,7 @@ def test_home_without_models_and_without_data(site, monkeypatch):  # noqa: F811
     assert "Make one with" in app.info[0].value
 
 
-def test_the_first_query_is_one_that_tells_the_models_apart(site):  # noqa: F811
+def test_the_first_query_is_one_that_tells_the_models_apart(site):
     frames = Frames.load(site / "data" / "tiny")
     searches = [split_search(frames, "test", zoo.load(name)) for name in MODELS]
     rule = type(frames.place)(25.0)

@@ -1,16 +1,11 @@
 """The Learn page in every state, run by Streamlit's own AppTest without a browser."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import streamlit as st
-import torch
-from app_site import make_site
+from app_pages import html, opened, well
 from streamlit.testing.v1 import AppTest
 
-from butf import files
 from butf.dataset.frames import Frames
 from butf.networks import zoo
 from butf.networks.methods import build_network, count_parameters
@@ -20,60 +15,17 @@ PICTURED = ("Localization", "NetVLAD", "Recall")
 OTHERS = ("Triplets", "Training", "Diversification")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("site")
-    make_site(root)
-    return root
-
-
-@pytest.fixture
-def site(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the site that a test may break; nothing that is shipped is seen."""
-    root = tmp_path / "site"
-    shutil.copytree(made, root)
-    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
-        monkeypatch.setenv(variable, str(root / folder))
-    monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
-    monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    return root
-
-
-def opened(lesson: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
-    for key, value in {"data": "tiny", "models": ["my-image-only", "my-bu-tf"], "lesson": lesson, **query}.items():
-        app.query_params[key] = value
-    app.run()
-    return app.switch_page("pages/learn.py").run()
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert [error.value for error in app.error] == []
-    return app
-
-
-def html(app: AppTest) -> str:
-    return "".join(element.proto.body for element in app.get("html"))
+def lesson_of(name: str, **query: str) -> AppTest:
+    return opened("learn", **{"models": ["my-image-only", "my-bu-tf"], "lesson": name} | query)
 
 
 def test_a_link_opens_its_lesson_and_a_wrong_one_the_first(site):
-    assert "slope in" in html(well(opened("Diversification"))).lower()
-    assert "Direct" in html(well(opened("Astrology")))
+    assert "slope in" in html(well(lesson_of("Diversification"))).lower()
+    assert "Direct" in html(well(lesson_of("Astrology")))
 
 
 def test_localization_shows_what_the_model_retrieves_and_how_far_it_is(site):
-    app = well(opened("Localization", condition="night", query="000010", candidates="3"))
+    app = well(lesson_of("Localization", condition="night", query="000010", candidates="3"))
     frames = Frames.load(site / "data" / "tiny")
     query = int((frames.frame == "night/000010").nonzero()[0][0])
     result = split_search(frames, "test", zoo.load("my-image-only")).result(query, 3)
@@ -87,7 +39,7 @@ def test_localization_shows_what_the_model_retrieves_and_how_far_it_is(site):
 
 
 def test_training_counts_parameters_and_follows_method_and_step(site):
-    app = well(opened("Training", method="hallucination", counted="true"))
+    app = well(lesson_of("Training", method="hallucination", counted="true"))
     deployed = count_parameters(build_network("hallucination", "efficientnet-lite0", pretrained=False))
     assert f"{deployed:,}" in html(app) and "2.00x" in html(app)
     app.session_state["step"] = "3 both, imitating depth"
@@ -97,7 +49,7 @@ def test_training_counts_parameters_and_follows_method_and_step(site):
 
 
 def test_the_sliders_of_diversification_move_its_hinge(site):
-    app = well(opened("Diversification"))
+    app = well(lesson_of("Diversification"))
     assert "It is not met" in html(app)
     app = well(app.slider(key="full").set_value(0.2).run())
     assert "It is met" in html(app) and "<b>0.00</b>" in html(app)
@@ -106,7 +58,7 @@ def test_the_sliders_of_diversification_move_its_hinge(site):
 
 
 def test_netvlad_takes_words_sharpness_and_one_word(site):
-    app = well(opened("NetVLAD", words="3"))
+    app = well(lesson_of("NetVLAD", words="3"))
     assert "3 × 112 numbers" in html(app)
     app = well(app.select_slider(key="alpha").set_value("∞ (VLAD)").run())
     assert "100% sure on average" in html(app)
@@ -117,7 +69,7 @@ def test_netvlad_takes_words_sharpness_and_one_word(site):
 
 
 def test_the_words_are_learnt_once(site, monkeypatch):
-    app = well(opened("NetVLAD", words="3"))
+    app = well(lesson_of("NetVLAD", words="3"))
     monkeypatch.setattr("butf.teaching.words.database_features", lambda *_: pytest.fail("learnt again"))
     monkeypatch.setattr("butf.teaching.words.visual_words", lambda *_: pytest.fail("learnt again"))
     app = well(app.select_slider(key="alpha").set_value("50").run())
@@ -126,7 +78,7 @@ def test_the_words_are_learnt_once(site, monkeypatch):
 
 
 def test_recall_answers_for_one_query_and_for_all(site):
-    app = well(opened("Recall", n="20", query="000009"))
+    app = well(lesson_of("Recall", n="20", query="000009"))
     assert "All 4 queries: overcast" in html(app) and "<b>Yes</b>" in html(app)
     app = well(app.number_input(key="radius").set_value(0.5).run())
     assert "it is not counted" in html(app)
@@ -136,13 +88,13 @@ def test_recall_answers_for_one_query_and_for_all(site):
 @pytest.mark.parametrize("lesson", [*PICTURED, *OTHERS])
 def test_without_data_the_lessons_say_what_to_do_or_go_on(site, lesson):
     shutil.rmtree(site / "data")
-    app = well(opened(lesson))
+    app = well(lesson_of(lesson))
     told = [info.value for info in app.info]
     assert ("python -m butf town" in told[0]) if lesson in PICTURED else told == []
 
 
 def test_without_chosen_models_the_floor_answers(site):
-    app = well(opened("Recall"))
+    app = well(lesson_of("Recall"))
     app = well(app.multiselect(key="models").set_value([]).run())
     assert app.selectbox(key="by").value == "off-the-shelf"
     assert "All 4 queries" in html(app)
@@ -150,7 +102,7 @@ def test_without_chosen_models_the_floor_answers(site):
 
 def test_a_broken_model_is_told_in_one_sentence(site):
     (site / "runs" / "my-image-only" / "model.safetensors").write_bytes(b"no weights")
-    app = opened("Localization")
+    app = lesson_of("Localization")
     assert not app.exception
     assert "my-image-only" in app.error[0].value
 
@@ -159,6 +111,6 @@ def test_a_broken_model_is_told_in_one_sentence(site):
 def test_broken_data_stops_only_the_lessons_that_need_it(site, lesson, told):
     table = site / "data" / "tiny" / "frames.csv"
     table.write_text(table.read_text().replace("test", "tset", 1))
-    app = opened(lesson)
+    app = lesson_of(lesson)
     assert not app.exception
     assert any("frames.csv" in error.value for error in app.error) == told

@@ -23,12 +23,7 @@ from butf.training.recipes import build_recipe, count_trained
 TRUNK = "efficientnet-lite0"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=steps.TAUGHT)

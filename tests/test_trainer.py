@@ -34,12 +34,8 @@ LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_sh
 
 
 @pytest.fixture(autouse=True)
-def small_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def small_world(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("BUTF_RUNS", str(tmp_path / "runs"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def new_run(dataset: Path, name: str, **values: object) -> Run:

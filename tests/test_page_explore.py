@@ -1,76 +1,18 @@
-"""Explore and Compare in every state, run by Streamlit's own AppTest without a browser."""
+"""Explore, and the first screen of Compare, in every state, by Streamlit's AppTest."""
 
 import io
 import json
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-import torch
-from app_site import make_site
+from app_pages import html, local_copy, opened, well
+from browsing import MODELS
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
-from butf import files
 from butf.dataset.frames import Frames
 from butf.networks import zoo
 from butf.retrieval.evaluate import evaluate
-
-MODELS = ["my-image-only", "my-hallucination", "my-bu-tf"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Many threads on few cores wait for each other; small pictures need one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("site")
-    make_site(root)
-    return root
-
-
-@pytest.fixture
-def site(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the site that a test may break; nothing that is shipped is seen."""
-    root = tmp_path / "site"
-    shutil.copytree(made, root)
-    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
-        monkeypatch.setenv(variable, str(root / folder))
-    monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
-    monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    return root
-
-
-def opened(page: str = "explore", **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(str(files.REPO / "app.py"), default_timeout=180)
-    for key, value in {"data": "tiny", "models": MODELS, **query}.items():
-        app.query_params[key] = value
-    app.run()
-    return app.switch_page(f"pages/{page}.py").run()
-
-
-def well(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert [error.value for error in app.error] == []
-    return app
-
-
-def html(app: AppTest) -> str:
-    """What pages draw as HTML, the gallery's own component included."""
-    drawn = [json.loads(found.proto.mixed.json or found.proto.json or "{}") for found in app.get("bidi_component")]
-    galleries = [entry["html"] for entry in drawn if "html" in entry]
-    return "".join([element.proto.body for element in app.get("html")] + galleries)
 
 
 def test_explore_shows_one_query_and_all_models(site):
@@ -347,12 +289,3 @@ def test_recall_at_distance_is_a_click_away(site):
     app = well(opened("compare"))
     app = well(app.button_group(key="curves").set_value("recall@D").run())
     assert len(app.get("plotly_chart")) == 4
-
-
-def local_copy(root: Path, drop: tuple[str, ...]) -> None:
-    """Take columns, and what says where on the globe it is, out of a data set."""
-    lines = [line.split(",") for line in (root / "frames.csv").read_text().splitlines()]
-    kept = [i for i, name in enumerate(lines[0]) if name not in drop]
-    (root / "frames.csv").write_text("\n".join(",".join(line[i] for i in kept) for line in lines) + "\n")
-    manifest = json.loads((root / "dataset.json").read_text()) | {"origin": None}
-    (root / "dataset.json").write_text(json.dumps(manifest))
