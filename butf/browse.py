@@ -108,7 +108,7 @@ def default_models(cards: Sequence[Card]) -> list[str]:
 
 def explained_first(models: Sequence[Model]) -> str:
     """The model whose answer is looked at more closely at first: one that reconstructs, where there is one."""
-    return next((model.name for model in models if model.card.encoding is not None), models[0].name)
+    return next((model.name for model in models if model.reconstructs), models[0].name)
 
 
 def filters(models: Sequence[Model]) -> dict[str, str]:
@@ -192,6 +192,15 @@ def asked_photo(source: BinaryIO, name: str, key: str) -> Asked:
     picture = read_image(source, name)
     picture.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
     return Asked(None, picture, name, key)
+
+
+def able(asked: Asked, models: Sequence[Model]) -> tuple[list[Model], str]:
+    """The models that can answer, and what to say of the others: a photo has no measured side modality beside it."""
+    if asked.query is not None:
+        return list(models), ""
+    left_out = [model.name for model in models if model.reads_side]
+    words = f"{', '.join(left_out)}: needs the measured side modality beside a picture, which a photo does not have."
+    return [model for model in models if not model.reads_side], words if left_out else ""
 
 
 def answers(

@@ -42,7 +42,7 @@ def side_view(
     The first of the models that has a decoder reconstructs; `describe` gives what it says of the picture where that is
     known already.
     """
-    decoder = next((model for model in models if model.card.encoding is not None), None)
+    decoder = next((model for model in models if model.reconstructs), None)
     modality = decoder.card.encoding.modality if decoder else next(iter(frames.modalities), "depth")
     true = None if asked.query is None else frames.modality(asked.query, modality)
     predicted = None

@@ -82,7 +82,7 @@ def draw_why(
 ) -> None:
     candidate = result.candidates[rank - 1].frame
     left, right = st.columns([1.25, 1], gap="medium")
-    with left:
+    with left, shared.told_plainly():
         for part in loading.overlays_of(choice, asked, model, candidate):
             st.html(heading_html(f"{part.title[0].upper()}{part.title[1:]}", f"similarity {part.similarity:.3f}"))
             alt = f"Where the {part.title} of {model.name} looks in the"

@@ -27,6 +27,9 @@ def main() -> None:
         st.info("This filter leaves no query: choose another one under Show.", icon=":material/filter_alt_off:")
         return
     asked = photo or browse.asked_frame(choice.frames, query)
+    models, left_out = browse.able(asked, models)
+    if left_out:
+        st.info(left_out, icon=":material/info:")
     beside = draw_query(choice, asked)
     if models:
         searches = loading.searches_of(choice, models)

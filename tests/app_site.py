@@ -32,7 +32,7 @@ def write_model(folder: Path, method: str) -> None:
     """A model as training leaves it, with the weights that it began with."""
     torch.manual_seed(0)
     network = build_network(method, "efficientnet-lite0")
-    encoding = Encoding() if method == "bu-tf" else None
+    encoding = Encoding() if method in ("bu-tf", "rgbd") else None
     card = zoo.describe_card(
         folder.name, network, method, "efficientnet-lite0", image_area=96 * 64, encoding=encoding, seen=("overcast",)
     )

@@ -7,12 +7,15 @@ import shutil
 import numpy as np
 import pytest
 from app_pages import html, local_copy, opened, well
+from app_site import write_model
 from browsing import MODELS
 from PIL import Image
 
 from butf.dataset.frames import Frames
 from butf.networks import zoo
 from butf.retrieval.evaluate import evaluate
+
+RGBD_WHY = "rgbd needs the measured side modality beside each picture; choose bu-tf, which reconstructs it"
 
 
 def test_explore_shows_one_query_and_all_models(site):
@@ -231,6 +234,16 @@ def test_ones_own_photo_is_answered_without_judgement(site):
     assert page.count('<li class="card unknown') == 12
     assert "nearest places to your photo" in page
     assert "Reconstructed" in page
+
+
+def test_a_model_that_needs_depth_answers_queries_and_leaves_photos_to_the_others(site):
+    write_model(site / "runs" / "upper", "rgbd")
+    app = opened(models=["upper", "my-bu-tf"], by="upper")
+    assert [error.value for error in app.error] == [RGBD_WHY], "where it looks is not known, and all else is there"
+    assert "Candidates of upper" in html(app) and "AbsRel" in html(app)
+    app = well(app.file_uploader(key="photo-0").set_value(("mine.jpg", photo(), "image/jpeg")).run())
+    assert "upper: needs the measured side modality" in app.info[0].value
+    assert "Candidates of upper" not in html(app) and "Candidates of my-bu-tf" in html(app)
 
 
 def test_another_query_puts_ones_own_photo_away(site):

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from app_site import write_model
 from conftest import write_tiny_dataset
 from PIL import Image
 
 from butf.dataset.frames import Frames, PlaceRule
 from butf.dataset.modalities import Encoding
+from butf.dataset.samples import Samples
 from butf.errors import BadInput
 from butf.files import cache_dir
 from butf.networks import zoo
@@ -104,6 +106,33 @@ def test_a_large_file_is_sampled_at_head_middle_and_tail(tiny_frames: Frames, pl
         path.write_bytes(content)
         keys.add(content_key(tiny_frames, np.array([0]), plain, "descriptors"))
     assert len(keys) == 4
+
+
+def test_a_model_that_reads_measured_depth_is_given_each_frames_own(tiny_frames: Frames, tmp_path: Path) -> None:
+    write_model(tmp_path / "rgbd", "rgbd")
+    model = zoo.load(str(tmp_path / "rgbd"))
+    rows = np.flatnonzero(tiny_frames.split == "test")
+    found = bank(tiny_frames, rows, model)
+    network, encoding = model.network, model.card.encoding
+    for row, described in zip(rows, found, strict=True):
+        image = model.prepare(tiny_frames.image(row))[None]
+        depth = tiny_frames.modality(row, "depth")
+        side = torch.zeros(1, 1, *(length // 4 for length in image.shape[-2:]))
+        valid = torch.zeros_like(side, dtype=torch.bool)
+        if depth is not None:
+            sample = Samples(tiny_frames, np.array([row]), model.size(96, 64), encoding)[0]
+            side, valid = sample["side"][None], sample["valid"][None]
+        with torch.inference_mode():
+            wanted = network.describe_measured(image, side, valid).descriptor[0].numpy()
+        np.testing.assert_allclose(described, wanted, atol=1e-4)
+    depths = tiny_frames.root / "overcast" / "depth"
+    before = content_key(tiny_frames, rows, model, "descriptors", ("depth",))
+    (depths / "000008.png").write_bytes((depths / "000009.png").read_bytes())
+    assert content_key(tiny_frames, rows, model, "descriptors", ("depth",)) != before, "other depth, other descriptors"
+    with pytest.raises(BadInput, match="needs the measured side modality"):
+        model.describe([tiny_frames.image(int(rows[0]))])
+    entry = evaluate(tiny_frames, "test", [model])["models"][0]
+    assert entry["milliseconds_per_image"] > 0 and entry.get("side") is None, "it is given depth and makes none"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "other key", "pickled"])

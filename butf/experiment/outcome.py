@@ -9,7 +9,6 @@ import numpy as np
 
 from butf.dataset.frames import Frames
 from butf.dataset.pairs import PlacePairs
-from butf.dataset.samples import Samples
 from butf.experiment.plan import Plan, Trial, Variant
 from butf.experiment.runner import Say, is_finished
 from butf.networks import zoo
@@ -17,9 +16,7 @@ from butf.networks.card import Card
 from butf.networks.zoo import Model
 from butf.retrieval.compare import area_groups
 from butf.retrieval.explore import split_search
-from butf.retrieval.recall import Retrieval, ranking
 from butf.retrieval.side import side_errors
-from butf.training.validation import describe_samples
 
 AREA_RADII = 4
 """Side, in radii of the place rule, of the squares whose queries are taken as dependent."""
@@ -100,8 +97,8 @@ def _result(
     hits, sides, cards, real = [], [], [], []
     for _, name in models:
         model = zoo.load(name)
-        places_alone = variant.swept or model.network.reads_side
-        retrieval = _retrieve(model, frames, split)
+        places_alone = variant.swept or model.reads_side
+        retrieval = split_search(frames, split, model, 1).retrieval
         right, matched = retrieval.judge()
         hits.append(right[matched, 0])
         errors = None if places_alone else side_errors(frames, retrieval.queries, model)
@@ -110,18 +107,6 @@ def _result(
         cards.append(model.card)
     side = np.stack(sides) if sides else None
     return Result(variant, tuple(seed for seed, _ in models), tuple(cards), np.stack(hits), side, tuple(real))
-
-
-def _retrieve(model: Model, frames: Frames, split: str) -> Retrieval:
-    if not model.network.reads_side:
-        return split_search(frames, split, model, 1).retrieval
-    database, queries = frames.database(split), np.concatenate(list(frames.queries(split).values()))
-    size = model.size(*frames.image(int(database[0])).size)
-    encoding = model.card.encoding
-    asked, known = (
-        describe_samples(model.network, Samples(frames, rows, size, encoding)) for rows in (queries, database)
-    )
-    return ranking(frames, queries, database, asked, known, 1)
 
 
 def pair_recall(model: Model, pairs: PlacePairs) -> float:

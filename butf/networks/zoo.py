@@ -44,6 +44,16 @@ class Model:
         """Where the network lies."""
         return next(self.network.parameters()).device
 
+    @property
+    def reads_side(self) -> bool:
+        """Whether a picture is not enough: it is given the measured side modality of the same view too."""
+        return self.network.reads_side
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it makes the side modality from a picture."""
+        return self.card.encoding is not None and not self.reads_side
+
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The (W, H) at which the network sees a picture of `width` x `height`: same aspect, `card.image_area`."""
         return network_size(width, height, self.card.image_area)
@@ -80,6 +90,15 @@ class Model:
         if waiting:
             flush()
         return np.concatenate(parts) if parts else np.empty((0, self.card.descriptor_dim), np.float32)
+
+    @torch.inference_mode()
+    def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> np.ndarray:
+        """Descriptors `(B, D)` float32 of pictures `(B, 3, H, W)` uint8 with side maps and masks `(B, 1, h, w)`.
+
+        Only for a model that `reads_side`; the maps are encoded as its card says.
+        """
+        prepared = (images.float() / 255, side, valid)
+        return self.network.describe_measured(*(part.to(self.device) for part in prepared)).descriptor.cpu().numpy()
 
     def description(self, image: Image.Image) -> Description:
         """All that the network says of one picture; tensors of one row on the CPU."""

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 
 from butf import files
 from butf.dataset.frames import Frames
+from butf.dataset.samples import Samples
 from butf.errors import BadInput
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
 _FORM = "1"  # part of every key: change it when what is kept changes its meaning
+_BATCH = 16
 _SAMPLE = 32_768  # bytes read at the head, middle and tail of a picture file
 
 
@@ -39,14 +42,18 @@ def bank(
 ) -> np.ndarray:
     """Descriptors `(N, D)` float32 of some frames, from a file where there is one; `keep` also writes them there.
 
-    Raises `BadInput` for a picture that cannot be read, and where `keep` cannot be written.
+    A model that reads the side modality is given the frames' own; where nothing was measured a mask says so. Raises
+    `BadInput` for a picture that cannot be read, and where `keep` cannot be written.
     """
 
     def describe(rows: np.ndarray, done: int) -> np.ndarray:
+        if model.reads_side:
+            return _measured(frames, rows, model, done, len(indices), progress)
         pictures = _counted(frames, rows, done, len(indices), progress)
         return np.asarray(model.describe(pictures), np.float32)
 
-    return table(frames, indices, model, "descriptors", (), describe, keep)
+    modalities = (model.card.encoding.modality,) if model.reads_side else ()
+    return table(frames, indices, model, "descriptors", modalities, describe, keep)
 
 
 def table(
@@ -108,6 +115,21 @@ def _counted(
         yield frames.image(i)
         if progress is not None:
             progress(number, total)
+
+
+def _measured(
+    frames: Frames, rows: np.ndarray, model: Model, done: int, total: int, progress: Progress | None
+) -> np.ndarray:
+    samples = Samples(frames, rows, model.size(*frames.image(int(rows[0])).size), model.card.encoding)
+    parts = []
+    for start in range(0, len(rows), _BATCH):
+        batch = [samples[k] for k in range(start, min(start + _BATCH, len(rows)))]
+        parts.append(
+            model.describe_measured(*(torch.stack([item[key] for item in batch]) for key in ("image", "side", "valid")))
+        )
+        if progress is not None:
+            progress(done + start + len(batch), total)
+    return np.concatenate(parts)
 
 
 def _file_sample(path: Path) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from butf.dataset.frames import Frames, PlaceRule
+from butf.dataset.samples import SIDE_STRIDE
 from butf.errors import BadInput
 from butf.retrieval.bank import Progress
 from butf.retrieval.explore import SplitSearch, split_search
@@ -81,12 +82,16 @@ def evaluate(
 def milliseconds_per_image(model: Model, frames: Frames, query: int) -> float:
     """Milliseconds to describe one prepared picture, batch 1: the median of some after a warm-up."""
     device = next(model.network.parameters()).device
-    image = model.prepare(frames.image(query))[None].to(device)
+    asked = [model.prepare(frames.image(query))[None].to(device)]
+    if model.reads_side:
+        height, width = (side // SIDE_STRIDE for side in asked[0].shape[-2:])
+        asked += [torch.zeros(1, 1, height, width, device=device), torch.ones(1, 1, height, width, device=device) > 0]
+    describe = model.network.describe_measured if model.reads_side else model.network.describe
     times = []
     with torch.inference_mode():
         for _ in range(_WARM_UP + _TIMED):
             start = time.perf_counter()
-            model.network.describe(image)
+            describe(*asked)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             times.append(time.perf_counter() - start)

@@ -25,8 +25,7 @@ def side_errors(
 
     None for a model that reconstructs no depth. Kept like descriptors are.
     """
-    encoding = model.card.encoding
-    if encoding is None or encoding.modality != MODALITY:
+    if not model.reconstructs or model.card.encoding.modality != MODALITY:
         return None
 
     def compute(rows: np.ndarray, done: int) -> np.ndarray:
