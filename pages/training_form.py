@@ -12,7 +12,7 @@ from butf.networks import zoo
 from butf.networks.methods import ABOUT
 from butf.networks.trunk import TRUNKS
 from butf.training import runs
-from butf.training.config import EXTRA, GROUPS, MINING, TRAINABLE, TrainConfig
+from butf.training.config import EXTRA, GROUPS, MINING, SCHEDULES, TRAINABLE, TrainConfig
 from butf.training.folder import NameTaken
 from butf.training.presets import PRESETS, Preset
 from butf.training.start import ADAPTABLE
@@ -24,6 +24,7 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "extra": EXTRA,
     "mining": MINING,
+    "transfer_schedule": SCHEDULES,
 }
 SWITCHED_OFF = (
     "Training is switched off here, say for a public demo: runs can be watched and downloaded, nothing else. To switch "

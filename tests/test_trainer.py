@@ -30,6 +30,7 @@ from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
 
 LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
+LATER += ("transfer_schedule",)
 """Fields of the configuration that the first runs did not have."""
 
 
@@ -391,6 +392,37 @@ def test_pulls_are_the_gradients_where_the_losses_meet() -> None:
     assert found["gradient_triplets"] == pytest.approx(5.0)
     assert found["gradient_transfer"] == pytest.approx(3 * 29**0.5)
     assert found["gradient_cosine"] == pytest.approx(5 / 29**0.5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "progress", "weight"),
+    [
+        ("constant", 0.0, 1), ("rising", 0.0, 0), ("rising", 0.125, 0.5), ("rising", 0.6, 1),
+        ("falling", 0.0, 2), ("falling", 0.5, 1), ("falling", 1.0, 0),
+    ],
+)  # fmt: skip
+def test_the_weight_of_the_transfer_loss_goes_on_as_its_schedule_says(schedule, progress, weight) -> None:
+    config = TrainConfig(method="bu-tf", sigma_keep=0.0, sigma_transfer=7.0, transfer_schedule=schedule)
+    recipe = build_recipe(config).eval()
+    recipe.progress = progress
+    terms = {name: value.item() for name, value in recipe.losses("transfer", small_batch()).items()}
+    expected = terms["main"] + terms["side"] + terms["full"] + 7.0 * weight * terms["transfer"]
+    assert terms["loss"] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_balanced_the_transfer_loss_pulls_alike_whatever_its_sigma_is() -> None:
+    def gradient(sigma: float, schedule: str) -> torch.Tensor:
+        torch.manual_seed(0)
+        config = TrainConfig(method="bu-tf", sigma_keep=0.0, sigma_transfer=sigma, transfer_schedule=schedule)
+        recipe = build_recipe(config).eval()
+        recipe.losses("transfer", small_batch())["loss"].backward()
+        pulled = [parameter.grad for parameter in recipe.network.parameters() if parameter.grad is not None]
+        return torch.cat([part.flatten() for part in pulled])
+
+    # So large since a new decoder hardly pulls at the trunk: at less the gain would be the largest that there is.
+    torch.testing.assert_close(gradient(300.0, "balanced"), gradient(3000.0, "balanced"), rtol=1e-3, atol=1e-5)
+    one, other = gradient(300.0, "constant"), gradient(3000.0, "constant")
+    assert (one - other).norm() > 0.5 * other.norm()
 
 
 def test_augmentation_moves_the_side_modality_with_the_picture() -> None:

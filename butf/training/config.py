@@ -11,6 +11,8 @@ TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
 
 MINING = ("places", "tuples")
 
+SCHEDULES = ("constant", "rising", "falling", "balanced")
+
 EXTRA = ("none", "statistics", "consistency", "guesses")
 
 
@@ -21,6 +23,7 @@ READERS = {
     "side_share": ("bu-tf-adapted",),
     "extra": ("image-only-wide",),
     "decoder_reach": BOTTOM_UP,
+    "transfer_schedule": BOTTOM_UP,
     "sigma_transfer": (*BOTTOM_UP, "bu-tf-reencode", "hallucination"),
     "modality": (*BOTTOM_UP, "bu-tf-reencode", "hallucination", "rgbd"),
     **{name: TWO_DESCRIPTORS for name in ("sigma_side", "sigma_full", "lambda_div", "start_from")},
@@ -142,6 +145,12 @@ class TrainConfig:
         1.0, "share of the gradient that passes from bu-tf's decoder into the trunk: at 0 the trunk learns nothing "
         "from depth, as in the follow-up papers", EXPERT,
     )  # fmt: skip
+    transfer_schedule: str = option(
+        "constant",
+        "how the weight of σ_transfer goes on: constant, rising (from 0 over the first quarter), falling (from twice "
+        "to 0), or balanced (pulling as hard at the trunk as the triplets do)",
+        EXPERT,
+    )
     extra: str = option(
         "none",
         "what image-only-wide does with pictures of unseen conditions, their places and depth unknown: "
@@ -174,6 +183,7 @@ class TrainConfig:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
         check_choice("mining", self.mining, MINING)
+        check_choice("transfer_schedule", self.transfer_schedule, SCHEDULES)
         check_choice("extra", self.extra, EXTRA)
         if self.extra != "none" and self.method != "image-only-wide":
             raise BadInput(f"extra is {self.extra!r} for {self.method}; only image-only-wide has that choice")

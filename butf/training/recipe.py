@@ -1,5 +1,6 @@
 """What a recipe is: a method's training steps, what each trains, and the losses it adds up; those without a side."""
 
+import math
 from functools import partial
 
 import torch
@@ -33,6 +34,8 @@ class Recipe(nn.Module):
         self.network = build_network(config.method, config.trunk, outputs=outputs)
         imagenet = build_trunk(config.trunk)
         self.imagenet = imagenet if config.sigma_keep and imagenet.pretrained else None
+        self.progress = 0.0
+        """The share of the present training step that is done, 0 to 1."""
         self.measure_gradients = False
         """Whether the next losses also tell how equations 1 and 2 pull at the trunk, for part of a backward pass."""
 
@@ -76,6 +79,13 @@ class Recipe(nn.Module):
         """The descriptors `(B, D)` by which they are guessed."""
         raise RuntimeError(f"{self.config.method} guesses no places")
 
+    @property
+    def transfer_weight(self) -> float:
+        """What `sigma_transfer` is multiplied by at this moment; over a training step its mean is near 1."""
+        if self.config.transfer_schedule == "rising":
+            return min(1.0, 4 * self.progress)
+        return 1 + math.cos(math.pi * self.progress) if self.config.transfer_schedule == "falling" else 1.0
+
     def drift(self, early: list[Tensor], features: Tensor) -> Tensor:
         """How far a trunk's last map went from that of ImageNet's weights on the same pictures."""
         with torch.no_grad():
@@ -111,6 +121,7 @@ class Recipe(nn.Module):
         if transfer is not None:
             terms["transfer"] = transfer
         sigmas = {f"sigma_{name}": getattr(config, f"sigma_{name}") for name in ("side", "full", "transfer")}
+        sigmas["sigma_transfer"] *= self.transfer_weight
         loss = bottom_up_loss(**{"transfer": torch.zeros_like(terms["main"])} | terms, **sigmas)
         if config.lambda_div is not None:
             terms["div"] = diversification_loss(terms["full"], terms["main"], config.lambda_div)

@@ -18,6 +18,9 @@ from butf.training.recipe import ImageOnlyRecipe, ImageOnlyWideRecipe, Recipe, f
 IMITATION = 0.1
 """Makes the imitation loss about as large as that of equation 2, so that one `sigma_transfer` serves both."""
 
+MOST_GAIN = 100.0
+"""Holds the balanced weight where reconstruction pulls at nothing, at the end or with the decoder detached."""
+
 
 class BottomUpTransferRecipe(Recipe):
     """Two training steps: the image trunk alone, then trunk and decoder together under equation 3.
@@ -49,14 +52,23 @@ class BottomUpTransferRecipe(Recipe):
         terms = self.add_up(first(Description(full, main, side), len(batch.positives)), transfer, batch)
         if batch.extra is not None:
             terms["extra"] = reconstruction_loss(decoded[count:], batch.extra)
-            terms["loss"] = terms["loss"] + self.config.sigma_transfer * terms["extra"]
+            terms["loss"] = terms["loss"] + self.config.sigma_transfer * self.transfer_weight * terms["extra"]
         if self.measured is not None:
             terms |= self.matched(side, batch)
             match = terms.get("match", 0.0) + terms.get("match_extra", 0.0)
             terms["loss"] = terms["loss"] + terms["measured"] + self.config.sigma_match * match
-        if self.measure_gradients:
-            terms |= self.pulls(terms, maps[-1])
+        balanced = self.config.transfer_schedule == "balanced"
+        if self.measure_gradients or balanced:
+            pulls = self.pulls(terms, maps[-1])
+            terms |= pulls if self.measure_gradients else {}
+            if balanced:
+                gain = (pulls["gradient_triplets"] / pulls["gradient_transfer"].clamp_min(1e-9)).clamp_max(MOST_GAIN)
+                terms["loss"] = terms["loss"] + (gain - 1) * self.transfer_part(terms)
         return terms
+
+    def transfer_part(self, terms: dict[str, Tensor]) -> Tensor:
+        """What reconstruction adds to the loss, extra pictures included."""
+        return self.config.sigma_transfer * self.transfer_weight * (terms["transfer"] + terms.get("extra", 0.0))
 
     @property
     def guesses(self) -> bool:
@@ -87,7 +99,7 @@ class BottomUpTransferRecipe(Recipe):
 
         A cosine below zero means that they fight.
         """
-        transfer = self.config.sigma_transfer * (terms["transfer"] + terms.get("extra", 0.0))
+        transfer = self.transfer_part(terms)
         triplets = terms["main"] + self.config.sigma_side * terms["side"] + self.config.sigma_full * terms["full"]
         pulls = [
             torch.autograd.grad(loss, features, retain_graph=True, materialize_grads=True)[0].flatten()

@@ -164,6 +164,7 @@ class Trainer:
             if self.progress.step % self.config.refresh_every == 0:
                 self._refresh()
             batch = self._draw()
+            self.recipe.progress = self.progress.step / self.config.steps
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms = self._descend(batch)
             self.progress.step += 1
