@@ -32,7 +32,8 @@ def main() -> None:
         st.info(left_out, icon=":material/info:")
     beside = draw_query(choice, asked)
     if models:
-        searches = loading.searches_of(choice, models)
+        with st.container():  # of their own, so that bars which show once do not move what comes after to other places
+            searches = loading.searches_of(choice, models)
         results = browse.answers(asked, models, searches, k, choice.rule)
         above = st.container()
         picked = closer.ask(models, k)

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 # Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
 LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
 MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
@@ -37,7 +37,8 @@ class Visitor:
     def settle(self) -> None:
         """Wait until the app has drawn and nothing on it is stale."""
         self.page.wait_for_function(
-            "() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
+            "() => document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')"
+            " && !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"
             " && document.querySelector('[data-testid=stMainBlockContainer] h3')"
         )
         self.page.wait_for_timeout(300)
