@@ -78,7 +78,7 @@ def test_a_failure_leads_to_its_query_on_explore(visitor):
     name = link.inner_text()
     link.click()
     visitor.heading(name)
-    assert visitor.page.locator("section.answer").count() == len(VIEW.split("models=")) - 1
+    playwright.expect(visitor.page.locator("section.answer")).to_have_count(len(VIEW.split("models=")) - 1)
 
 
 @pytest.mark.parametrize("section", ["Pairs", "Descriptors", "Failures"])

@@ -81,4 +81,4 @@ def test_home_leads_to_its_example_on_explore(visitor):
     visitor.page.get_by_role("link", name="Look closer").click()
     visitor.page.locator("section.answer").first.wait_for()
     visitor.heading(words.split(",")[0])
-    assert visitor.page.locator("section.answer").count() == 3
+    playwright.expect(visitor.page.locator("section.answer")).to_have_count(3)
