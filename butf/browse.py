@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,6 +67,22 @@ def stamp(folder: Path) -> tuple[int, ...]:
     """What tells that a data set's tables were changed: the times of its files in nanoseconds."""
     files = (folder / "dataset.json", folder / "frames.csv", folder / "areas.geojson")
     return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a page is about: the data set, the names of the models, and what counts as the same place."""
+
+    folder: Path
+    frames: Frames
+    split: str
+    models: tuple[str, ...]
+    rule: PlaceRule
+
+    @cached_property
+    def stamp(self) -> tuple[int, ...]:
+        """What tells that the data set's tables were changed: looked up once, though a page asks dozens of times."""
+        return stamp(self.folder)
 
 
 def model_stamp(name: str) -> int:

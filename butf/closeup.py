@@ -38,14 +38,14 @@ class Overlay:
     candidate: Image.Image
 
 
-def overlays(asked: Asked, query: Look, other: Image.Image, candidate: Look) -> list[Overlay]:
+def overlays(asked: Asked, other: Asked, query: Look, candidate: Look) -> list[Overlay]:
     """Where in both pictures, the one asked about and the `other`, each part of the descriptor finds them alike."""
     return [
         Overlay(
             PARTS[entry.part],
             entry.similarity,
             overlay(asked.picture, entry.query),
-            overlay(other, entry.candidate),
+            overlay(other.picture, entry.candidate),
         )
         for entry in agreements(query, candidate)
     ]

@@ -3,26 +3,22 @@
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
-from PIL.Image import Image
 
 from butf import browse, closeup, comparison, views
+from butf.browse import Choice
 from butf.dataset.areas import Areas
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.figures.sprite import Sprite, sprite_sheet
 from butf.networks import zoo
-from butf.networks.description import Description
 from butf.retrieval.agreement import Look, look
 from butf.retrieval.bank import Progress
 from butf.retrieval.evaluate import evaluate
 from butf.retrieval.explore import SplitSearch, split_search
 from pages.waiting import shown_progress
-
-if TYPE_CHECKING:
-    from pages.shared import Choice
 
 SHELVES = {"models": 6, "searches": 16, "sides": 64, "overlays": 64, "looks": 64, "evaluations": 16, "sprites": 4}
 WORDS = {
@@ -37,7 +33,7 @@ def frames_of(folder: Path) -> Frames:
     return _frames(folder, browse.stamp(folder))
 
 
-def ground_of(choice: "Choice") -> Areas | None:
+def ground_of(choice: Choice) -> Areas | None:
     """The streets and buildings to draw beneath the map."""
     return _ground(choice.folder, choice.stamp, choice.split)
 
@@ -54,7 +50,7 @@ def models_of(names: Sequence[str]) -> list[zoo.Model]:
     return loaded
 
 
-def searches_of(choice: "Choice", models: Sequence[zoo.Model]) -> list[SplitSearch]:
+def searches_of(choice: Choice, models: Sequence[zoo.Model]) -> list[SplitSearch]:
     """Each model's ranking of the split; where the pictures must first be described a bar shows how far it is."""
 
     def search(model: zoo.Model) -> SplitSearch:
@@ -66,7 +62,7 @@ def searches_of(choice: "Choice", models: Sequence[zoo.Model]) -> list[SplitSear
     return [search(model) for model in models]
 
 
-def evaluation_of(choice: "Choice", models: Sequence[zoo.Model]) -> dict[str, Any]:
+def evaluation_of(choice: Choice, models: Sequence[zoo.Model]) -> dict[str, Any]:
     """The shipped evaluation where it covers what is chosen, else one made here and now."""
     names = [model.name for model in models]
     ready = comparison.shipped(choice.folder.name, choice.split, names, choice.rule)
@@ -80,44 +76,40 @@ def evaluation_of(choice: "Choice", models: Sequence[zoo.Model]) -> dict[str, An
     )
 
 
-def side_view_of(choice: "Choice", asked: browse.Asked, models: Sequence[zoo.Model]) -> views.SideView | None:
+def side_view_of(choice: Choice, asked: browse.Asked, models: Sequence[zoo.Model]) -> views.SideView | None:
     """The side modality of a picture; another k or radius asks for it again and gets the same one."""
-
-    def said(model: zoo.Model) -> Description:
-        return look_of(choice, model, asked.key, asked.picture).description
-
     key = (*_question(choice, models), asked.key)
-    return _shelf("sides").get(key, lambda: views.side_view(choice.frames, asked, models, said))
+    made = partial(views.side_view, choice.frames, asked, models, lambda m: look_of(choice, asked, m).description)
+    return _shelf("sides").get(key, made)
 
 
-def overlays_of(choice: "Choice", asked: browse.Asked, model: zoo.Model, found: int) -> list[closeup.Overlay]:
+def overlays_of(choice: Choice, asked: browse.Asked, model: zoo.Model, found: int) -> list[closeup.Overlay]:
     """Where a model finds a picture and a candidate alike."""
 
     def make() -> list[closeup.Overlay]:
-        other = choice.frames.image(found)
-        looks = [look_of(choice, model, asked.key, asked.picture), look_of(choice, model, found, other)]
-        return closeup.overlays(asked, looks[0], other, looks[1])
+        pair = (asked, browse.asked_frame(choice.frames, found))
+        return closeup.overlays(*pair, *(look_of(choice, one, model) for one in pair))
 
     return _shelf("overlays").get((*_question(choice, [model]), asked.key, found), make)
 
 
-def look_of(choice: "Choice", model: zoo.Model, key: Hashable, picture: Image) -> Look:
+def look_of(choice: Choice, asked: browse.Asked, model: zoo.Model) -> Look:
     """All that a model says of one picture, asked once for its side map and for where it looks."""
-    return _shelf("looks").get((*_question(choice, [model]), key), lambda: look(model, picture))
+    return _shelf("looks").get((*_question(choice, [model]), asked.key), lambda: look(model, asked.picture))
 
 
-def sprite_of(choice: "Choice", rows: Sequence[int]) -> Sprite:
+def sprite_of(choice: Choice, rows: Sequence[int]) -> Sprite:
     """Small pictures of some frames of the split on one sheet."""
     key = (choice.folder, choice.stamp, choice.split, tuple(rows))
     return _made("sprites", key, choice.frames.name, lambda progress: sprite_sheet(choice.frames, rows, progress))
 
 
-def picture_of(choice: "Choice", i: int, width: int = 240) -> str:
+def picture_of(choice: Choice, i: int, width: int = 240) -> str:
     """A frame's picture as a small JPEG in a data URI."""
     return _picture(choice.folder, choice.stamp, i, width)
 
 
-def _question(choice: "Choice", models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
+def _question(choice: Choice, models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
     """What an answer depends on: the data as they are now, and the models by name and weights."""
     weights = tuple((model.name, model.digest) for model in models)
     return (choice.folder, choice.stamp, choice.split, weights)

@@ -3,17 +3,15 @@
 import runpy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from html import escape
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from butf import browse
-from butf.dataset.frames import Frames, PlaceRule, find_datasets
+from butf.browse import Choice
+from butf.dataset.frames import PlaceRule, find_datasets
 from butf.errors import BadInput
 from butf.files import REPO
 from butf.networks import zoo
@@ -23,22 +21,6 @@ NO_DATA = "No data set was found. Make one with `python -m butf town --out data/
 NO_MODEL = "Choose at least one model in the sidebar to see what it retrieves."
 GONE = "{} left the choice: there is no such model any more, or its card is broken. Train lists the runs there are."
 INDOOR_M = 5.0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the sidebar says: the data set, the names of the models, and what counts as the same place."""
-
-    folder: Path
-    frames: Frames
-    split: str
-    models: tuple[str, ...]
-    rule: PlaceRule
-
-    @cached_property
-    def stamp(self) -> tuple[int, ...]:
-        """What tells that the data set's tables were changed: looked up once, though a page asks dozens of times."""
-        return browse.stamp(self.folder)
 
 
 def enter_app() -> None:
