@@ -136,6 +136,8 @@ SHAPES = {
     "circle": '<circle cx="12" cy="12" r="8.5" {look}/>',
     "square": '<rect x="4" y="4" width="16" height="16" rx="2" {look}/>',
     "diamond": '<path d="M12 1.5 22.5 12 12 22.5 1.5 12Z" {look}/>',
+    "triangle-down": '<path d="M2 4h20L12 22z" {look}/>',
+    "hexagon": '<path d="M12 2l9 5v10l-9 5-9-5V7z" {look}/>',
     "x": '<path d="M7 2h10l5 5v10l-5 5H7l-5-5V7z" {look}/>',
 }
 
