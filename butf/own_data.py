@@ -6,6 +6,7 @@ folder on this machine, left where it is. Nothing in the data folder is a data s
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -19,13 +20,15 @@ from typing import BinaryIO
 
 from butf.dataset.frames import Frames, PlaceRule, find_datasets
 from butf.dataset.inspection import FILES, Inspection, inspect
-from butf.dataset.rgbd import PLACE, import_rgbd
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
 from butf.files import data_dirs, new_folder
+from butf.importers.report import SOURCES, ImportReport
+from butf.importers.rgbd import PLACE, import_rgbd
+from butf.importers.staging import LOCK, Progress
+from butf.locks import is_held
 from butf.training import runs
 
-Progress = Callable[[str, int, int], None]
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")
 ALLOWED = "letters, digits, '-' and '_', at most 60 of them"
 STAGING = ".incoming-"
@@ -90,10 +93,24 @@ def from_rgbd(
 ) -> Incoming:
     """Convert an RGB-D recording aside (see `import_rgbd`, which also says what it raises) and inspect the result."""
     source = _existing_folder(path)
+    options = (source, test_share, val_share, place)
+    return _converted(
+        source, options, lambda out, staging: import_rgbd(*options[:1], out, *options[1:], progress, staging), progress
+    )
+
+
+def _converted(
+    source: Path, options: tuple, convert: Callable[[Path, Path], ImportReport], progress: Progress | None
+) -> Incoming:
+    """What `convert(out, staging)` makes of a folder on this machine, aside and inspected.
+
+    It is made at a place of its own for the same source and options, so that one broken off is gone on with.
+    """
     with _staged(str(source)) as incoming:
+        digest = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
         root = Path(incoming.folder.name) / slug(source.name)
-        report = import_rgbd(source, root, test_share, val_share, place, progress=False)
-        incoming.notes = tuple(f"{len(names)} frames left out: {reason}" for reason, names in report.left.items())
+        report = convert(root, _home() / f"{STAGING}{digest}")
+        incoming.notes = report.remarks
         return incoming.check(root, progress)
 
 
@@ -214,7 +231,7 @@ def _sweep(home: Path) -> None:
     """Remove what a killed app left behind a day ago or earlier."""
     for folder in home.glob(f"{STAGING}*"):
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > STALE_S:
+            if time.time() - folder.stat().st_mtime > STALE_S and not is_held(folder / LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -242,7 +259,7 @@ def _files(frames: Frames) -> Iterator[Path]:
     """The files of a data set, relative to its folder; dataset.json, which makes it one, comes last."""
     root = frames.root
     for path in root.iterdir():
-        if path.is_file() and (path.name in FILES[1:] or ABOUT.fullmatch(path.name)):
+        if path.is_file() and (path.name in (*FILES[1:], SOURCES) or ABOUT.fullmatch(path.name)):
             yield Path(path.name)
     for i in range(len(frames)):
         yield frames.image_path(i).relative_to(root)

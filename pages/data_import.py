@@ -10,7 +10,7 @@ import streamlit as st
 
 from butf import own_data
 from butf.dataset.manifest import PlaceRule
-from butf.dataset.rgbd import PLACE
+from butf.importers.rgbd import PLACE
 from butf.own_data import Incoming, Progress
 from butf.training import runs
 from pages import data_format, data_preview, shared

@@ -18,9 +18,9 @@ from test_dataset_faults import set_cell
 
 from butf import files, own_data
 from butf.dataset.frames import Frames, find_datasets
+from butf.locks import FileLock
 from butf.networks import zoo
 from butf.training.folder import Run
-from butf.training.locks import FileLock
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,12 @@ import pytest
 from butf.commands import train as train_flags
 from butf.errors import BadInput
 from butf.files import REPO, write_json
+from butf.locks import FileLock, holder, is_held
 from butf.training import folder as run_folder
 from butf.training import runs, turns
 from butf.training.checkpoint import load_checkpoint
 from butf.training.config import TrainConfig
 from butf.training.folder import Run, locate
-from butf.training.locks import FileLock, holder, is_held
 from butf.training.session import StopRequested, session, stop_flag
 
 TRAINER = '''

@@ -16,11 +16,11 @@ from streamlit.testing.v1 import AppTest
 from butf import files
 from butf.errors import BadInput
 from butf.files import REPO
+from butf.locks import FileLock
 from butf.networks import zoo
 from butf.training import runs, turns
 from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
-from butf.training.locks import FileLock
 from butf.training.presets import PRESETS
 from pages import training_form
 

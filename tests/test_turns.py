@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from butf.errors import BadInput
+from butf.locks import FileLock
 from butf.training import turns
 from butf.training.folder import Run
-from butf.training.locks import FileLock
 
 
 @pytest.fixture

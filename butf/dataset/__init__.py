@@ -1,1 +1,1 @@
-"""Data sets on disk: the frame table, side modalities, areas, torch samples, importers."""
+"""Data sets on disk: the frame table, side modalities, areas, torch samples."""

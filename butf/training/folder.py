@@ -27,7 +27,7 @@ from typing import Any
 
 from butf.errors import BadInput
 from butf.files import read_json, runs_dir, write_json
-from butf.training.locks import FileLock, holder, is_held
+from butf.locks import FileLock, holder, is_held
 from butf.training.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")

@@ -23,8 +23,8 @@ from typing import Any
 
 from butf.errors import BadInput
 from butf.files import REPO, runs_dir
+from butf.locks import FileLock, is_held
 from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run, command_text, locate
-from butf.training.locks import FileLock, is_held
 from butf.training.state import RunState
 from butf.training.turns import states_in
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from butf.errors import BadInput
+from butf.locks import FileLock
 from butf.training.folder import Run
-from butf.training.locks import FileLock
 from butf.training.turns import waiting_before
 
 POLL_S = 0.5

@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 from butf import files
 from butf.dataset.frames import Frames, PlaceRule
 from butf.dataset.modalities import read_map
-from butf.dataset.rgbd import import_rgbd
 from butf.errors import BadInput
+from butf.importers.rgbd import import_rgbd
 
 WIDTH, HEIGHT, FOCAL = 64, 48, 40.0
 COUNT = 60

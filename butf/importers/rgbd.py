@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from butf.dataset.frames import Camera, Frames, PlaceRule, write_frames
-from butf.dataset.modalities import Map, mode_in_words, write_map
-from butf.dataset.pose_split import DATABASE, LEFT_OUT, QUERIES, split_by_pose
+from butf.dataset.modalities import Map, map_bytes, mode_in_words
 from butf.dataset.poses import quaternions
 from butf.dataset.table import QUATERNION, Column
 from butf.errors import BadInput
-from butf.files import new_folder, read_image, read_pixels, read_text
+from butf.files import read_image, read_pixels, read_text
+from butf.importers.pose_split import DATABASE, LEFT_OUT, QUERIES, split_by_pose
+from butf.importers.report import ImportReport, report_of, write_sources
+from butf.importers.staging import FrameFiles, Progress, import_key, read_bytes, require_absent, resumable_folder
 
 PLACE = PlaceRule(radius_m=0.25, angle_deg=20.0)
 DEPTH_RANGE = {"near_m": 0.3, "far_m": 10.0}
@@ -31,26 +30,6 @@ WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 COLOUR = re.compile(r"frame-([0-9]+)\.color\.(jpg|jpeg|png)")
 PATTERN = "frame-000000.color.jpg (or .png), frame-000000.depth.png, frame-000000.pose.txt"
 NOT_ROTATION = 0.01
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import took, `taken[split, traversal]` frames, and what it left: reason -> names of frames."""
-
-    frames: Frames
-    taken: dict[tuple[str, str], int]
-    left: dict[str, tuple[str, ...]]
-    matched: dict[str, tuple[int, int]]
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.frames)} frames taken into {self.frames.root}"]
-        lines += [f"  {split}, {traversal}: {count}" for (split, traversal), count in self.taken.items()]
-        lines += [
-            f"  {split}: {matched} of {asked} queries have a true match in the database"
-            for split, (matched, asked) in self.matched.items()
-        ]
-        lines += [f"{len(names)} frames left out: {reason} ({_some(names)})" for reason, names in self.left.items()]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -70,32 +49,37 @@ def import_rgbd(
     test_share: float = 0.3,
     val_share: float = 0.15,
     place: PlaceRule = PLACE,
-    progress: bool = True,
+    progress: Progress | None = None,
+    staging: Path | None = None,
 ) -> ImportReport:
-    """Turn an RGB-D folder into a data set, split by pose (see `pose_split`); a progress bar shows on a terminal only.
+    """Turn an RGB-D folder into a data set, split by pose (see `pose_split`).
 
     Pictures are copied as they are; depth becomes metres x 256. Positions are metres in the folder's own room (no
-    origin). A frame without depth or pose is left out and reported. Everything is written beside `out` and moved
-    there at the end, so an import that was broken off is simply run again.
+    origin). A frame without depth or pose is left out and reported. An import that was broken off goes on where it
+    stopped (see `resumable_folder`, also for `staging`).
 
     Raises `BadInput` when `src` has no such frames, a pose or an image is broken, or `out` exists.
     """
     src, out = Path(src), Path(out)
-    with new_folder(out) as root:
-        found, left = _sources(src)
-        camera = _camera(src, found[0].colour)
-        centres = np.array([source.centre for source in found])
-        orientation = quaternions(np.array([source.rotation for source in found]))
-        parts = split_by_pose(centres, orientation, place, test_share, val_share)
-        names = np.array([source.name for source in found])
-        left |= {reason: tuple(names[parts.reason == reason].tolist()) for reason in LEFT_OUT if reason in parts.reason}
-        kept = np.flatnonzero(parts.reason == "")
-        table = _table(names[kept], parts.split[kept], parts.traversal[kept], centres[kept], orientation[kept])
-        for frame, row in zip(tqdm(table["frame"], "frames", disable=None if progress else True), kept, strict=True):
-            _write_frame(root, frame, found[row], camera)
-        write_frames(root, table, _meta(src, out, camera, place))
-        Frames.load(root)
-    return _report(Frames.load(out), left)
+    require_absent(out)
+    found, left = _sources(src)
+    camera = _camera(src, found[0].colour)
+    centres = np.array([source.centre for source in found])
+    orientation = quaternions(np.array([source.rotation for source in found]))
+    parts = split_by_pose(centres, orientation, place, test_share, val_share)
+    names = np.array([source.name for source in found])
+    left |= {reason: tuple(names[parts.reason == reason].tolist()) for reason in LEFT_OUT}
+    kept = np.flatnonzero(parts.reason == "")
+    table = _table(names[kept], parts.split[kept], parts.traversal[kept], centres[kept], orientation[kept])
+    pairs = list(zip(table["frame"], [found[row] for row in kept], strict=True))
+    files = [path for source in found for path in (source.colour, source.depth)]
+    options = {"test": test_share, "val": val_share, "place": dataclasses.asdict(place)}
+    with resumable_folder(out, import_key("rgbd", src, files, **options), staging) as folder:
+        folder.fill([_files(frame, source, camera) for frame, source in pairs], progress)
+        write_sources(folder.folder, {frame: source.colour.name for frame, source in pairs}, left)
+        write_frames(folder.folder, table, _meta(src, out, camera, place))
+        Frames.load(folder.folder)
+    return report_of(Frames.load(out), left, [folder.went_on])
 
 
 def _sources(src: Path) -> tuple[list[_Source], dict[str, tuple[str, ...]]]:
@@ -167,20 +151,29 @@ def _table(
     return table | dict(zip(QUATERNION, orientation.T, strict=True))
 
 
-def _write_frame(root: Path, frame: str, source: _Source, camera: Camera) -> None:
+def _files(frame: str, source: _Source, camera: Camera) -> FrameFiles:
     traversal, name = frame.split("/")
-    size = read_image(source.colour).size
+    picture, depth = f"{traversal}/rgb/{name}{source.colour.suffix}", f"{traversal}/depth/{name}.png"
+    return FrameFiles(
+        (picture, depth), lambda: {picture: _picture(source.colour, camera), depth: map_bytes(_depth(source.depth))}
+    )
+
+
+def _picture(path: Path, camera: Camera) -> bytes:
+    """The picture's own bytes, once it was seen to be whole and of the camera's size."""
+    size = read_image(path).size
     if size != (camera.width, camera.height):
-        raise BadInput(f"{source.colour} is {size[0]}x{size[1]}; expected {camera.width}x{camera.height} as the others")
-    picture = root / traversal / "rgb" / (name + source.colour.suffix)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source.colour, picture)
-    stored = read_pixels(source.depth)
+        raise BadInput(f"{path} is {size[0]}x{size[1]}; expected {camera.width}x{camera.height} as the others")
+    return read_bytes(path)
+
+
+def _depth(path: Path) -> Map:
+    stored = read_pixels(path)
     if stored.mode not in ("I;16", "I;16B", "I"):
-        raise BadInput(f"{source.depth} is {mode_in_words(stored.mode)}; expected 16-bit PNG, millimetres")
+        raise BadInput(f"{path} is {mode_in_words(stored.mode)}; expected 16-bit PNG, millimetres")
     millimetres = np.asarray(stored).astype(np.int64)
     valid = (millimetres > 0) & (millimetres < 65535)
-    write_map(root / traversal / "depth" / f"{name}.png", Map("depth", (millimetres / 1000).astype(np.float32), valid))
+    return Map("depth", (millimetres / 1000).astype(np.float32), valid)
 
 
 def _meta(src: Path, out: Path, camera: Camera, place: PlaceRule) -> dict:
@@ -197,17 +190,3 @@ def _meta(src: Path, out: Path, camera: Camera, place: PlaceRule) -> dict:
         ],
         "place": dataclasses.asdict(place),
     }
-
-
-def _report(frames: Frames, left: dict[str, tuple[str, ...]]) -> ImportReport:
-    taken = Counter(zip(frames.split.tolist(), frames.traversal.tolist(), strict=True))
-    matched = {}
-    for split in frames.splits:
-        for queries in frames.queries(split).values():
-            hits = frames.positives(queries, frames.database(split)).any(axis=1)
-            matched[split] = (int(hits.sum()), len(queries))
-    return ImportReport(frames, dict(sorted(taken.items())), left, matched)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

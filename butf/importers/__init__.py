@@ -1,0 +1,1 @@
+"""Recorded data in other forms, turned into ours: one module a form."""
