@@ -27,6 +27,13 @@ class Kind:
 
 
 KINDS = {
+    "folder": Kind(
+        "butf.commands.import_folder",
+        "database/ and queries/ with names @easting@northing@..., as the benchmarks of the field have them",
+        "Import pictures named @easting@northing@zone@letter@... in database/ and queries/, also beneath train/, val/ "
+        "and test/.",
+        "pitts30k/images --out data/pitts30k",
+    ),
     "rgbd": Kind(
         "butf.commands.import_rgbd",
         "RGB-D frames with poses, as in 7-Scenes",
