@@ -3,14 +3,22 @@
 import streamlit as st
 
 from butf import comparison
-from pages import compare_descriptors, compare_gallery, compare_pairs, compare_tables, loading, shared
+from pages import (
+    compare_descriptors,
+    compare_gallery,
+    compare_pairs,
+    compare_recall,
+    compare_seeds,
+    loading,
+    shared,
+)
 
 SECTIONS = {
-    "Recall": compare_tables.draw_recall,
+    "Recall": compare_recall.draw,
     "Pairs": compare_pairs.draw,
     "Descriptors": compare_descriptors.draw,
     "Failures": compare_gallery.draw,
-    "Seeds": compare_tables.draw_seeds,
+    "Seeds": compare_seeds.draw,
 }
 ABOUT = {
     "Recall": "who is right how often",

@@ -1,4 +1,4 @@
-"""Two small components of our own: a gallery whose pictures can be picked, and a swipe between two pictures."""
+"""Small components of our own: a gallery whose pictures can be picked, a swipe between two pictures, a drawing."""
 
 import streamlit as st
 
@@ -39,8 +39,18 @@ export default function ({ data, parentElement }) {
 }
 """
 
+DRAWING_JS = """
+export default function ({ data, parentElement }) {
+  const box = parentElement.querySelector(".drawing")
+  if (box.shown !== data.html) box.innerHTML = box.shown = data.html
+}
+"""
+
 _gallery = st.components.v2.component(
     "butf_gallery", html='<div class="gallery"></div>', js=GALLERY_JS, isolate_styles=False
+)
+_drawing = st.components.v2.component(
+    "butf_drawing", html='<div class="drawing"></div>', js=DRAWING_JS, isolate_styles=False
 )
 _swipe = st.components.v2.component("butf_swipe", html=SWIPE_HTML, js=SWIPE_JS, isolate_styles=False)
 
@@ -52,6 +62,11 @@ def gallery(html: str, key: str, on_pick) -> None:
         on_pick(st.session_state[key]["picked"])
 
     _gallery(data={"html": html}, key=key, on_picked_change=picked)
+
+
+def drawing(html: str, key: str) -> None:
+    """HTML with SVG, which `st.html` takes out of what it shows."""
+    _drawing(data={"html": html}, key=key)
 
 
 def swipe(view: Swipe, key: str) -> None:

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from butf.figures.counting import marked_curve, squares_html
+from butf.figures.counting import squares_html
 from butf.figures.diagram import Link, Node, diagram_html
 from butf.figures.gallery import Card
 from butf.figures.hinge import hinge_figure
 from butf.figures.localization import error_figure, ranked_html, way_html
 from butf.figures.marks import Mark
-from butf.figures.recall import Curve
 from butf.figures.words import assignment_figure, matrix_figure, word_colour
 
 
@@ -76,15 +75,6 @@ def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:
     assert html.count('"hit"') == 2
     assert html.count('"miss"') == 1 and html.endswith('<i class="miss here"></i></div>')  # never found: last
     assert "2 of 4 queries have a right one among the first 3" in html
-
-
-def test_the_curve_marks_n_and_the_rank_of_the_query() -> None:
-    curve = Curve("bu-tf", [1, 2, 3, 4, 5], [0.1, 0.2, 0.5, 0.6, 0.7], [0.0] * 5, [1.0] * 5)
-    figure = marked_curve(curve, 3, 5)
-    assert sorted(shape.x0 for shape in figure.layout.shapes) == [3, 5]
-    assert figure.layout.annotations[0].text == "<b>50 %</b>"
-    assert len(marked_curve(curve, 3, 0).layout.shapes) == 1
-    assert len(marked_curve(curve, 3, 60).layout.shapes) == 1
 
 
 def test_cells_have_the_colour_of_their_likeliest_word_and_one_word_its_shares() -> None:

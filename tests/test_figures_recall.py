@@ -1,33 +1,8 @@
-"""Recall curves and gains: what is plotted is what was measured."""
+"""Gains in recall: what is plotted is what was measured."""
 
-import numpy as np
 import pytest
 
-from butf.figures.recall import Curve, Gain, curves_figure, gains_figure, p_text
-
-CURVE = Curve("bu-tf", [1, 5, 10], [0.5, 0.7, 0.9], [0.4, 0.6, 0.8], [0.6, 0.8, 1.0])
-
-
-def test_curve_shows_percent_with_its_interval():
-    figure = curves_figure([CURVE], "N")
-    line = next(trace for trace in figure.data if trace.name == "bu-tf")
-    np.testing.assert_allclose(line.y, [50, 70, 90])
-    np.testing.assert_allclose(line.customdata, [[40, 60], [60, 80], [80, 100]])
-    band = next(trace for trace in figure.data if trace.fill == "toself")
-    assert sorted(zip(band.x, np.round(band.y, 6), strict=True)) == [
-        (1, 40),
-        (1, 60),
-        (5, 60),
-        (5, 80),
-        (10, 80),
-        (10, 100),
-    ]
-
-
-def test_ticks_are_the_measured_ranks():
-    axis = curves_figure([CURVE], "N").layout.xaxis
-    assert list(axis.tickvals) == [1, 5, 10]
-    assert list(axis.ticktext) == ["1", "5", "10"]
+from butf.figures.recall import Gain, gains_figure, p_text
 
 
 def test_a_clear_gain_is_filled_and_one_within_the_noise_is_hollow():

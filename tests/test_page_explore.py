@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -273,7 +274,8 @@ def test_compare_measures_in_place_and_agrees_with_evaluate(site):
         assert f"{entry['parameters']:,}" in page
         assert f"{entry['size_ratio']:.2f}x" in page
     assert page.count('<th scope="row">') == 6  # three models in the talk's table, three in that of recall@1
-    assert len(app.get("plotly_chart")) == 4  # bars, sizes, and curves of two conditions
+    assert [found.key for found in app.get("plotly_chart")] == ["bars", "size"]
+    assert drawn_as_curves(page) == ["recall@N"] * 2  # of two conditions
 
 
 def test_compare_reads_the_shipped_evaluation_where_it_fits(site):
@@ -301,4 +303,8 @@ def test_compare_says_that_a_shipped_evaluation_is_broken(site):
 def test_recall_at_distance_is_a_click_away(site):
     app = well(opened("compare"))
     app = well(app.button_group(key="curves").set_value("recall@D").run())
-    assert len(app.get("plotly_chart")) == 4
+    assert drawn_as_curves(html(app)) == ["recall@D"] * 2
+
+
+def drawn_as_curves(page: str) -> list[str]:
+    return re.findall(r'aria-label="(recall@.) of each model', page)

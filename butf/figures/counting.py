@@ -1,12 +1,11 @@
 """Recall@N as a picture: one square a query, and the curve with one query and one N marked on it."""
 
 from collections.abc import Sequence
-from math import log10
 
-import plotly.graph_objects as go
+from butf.figures.curves import across, curves_svg, up
+from butf.figures.recall import Curve
 
-from butf.figures.recall import Curve, curves_figure
-from butf.figures.theme import RIGHT
+TICKS = (1, 2, 5, 10, 20)
 
 
 def squares_html(first: Sequence[int], n: int, chosen: int | None) -> str:
@@ -23,21 +22,23 @@ def squares_html(first: Sequence[int], n: int, chosen: int | None) -> str:
     return f'<div class="squares" role="img" aria-label="{label}">{squares}</div>'
 
 
-def marked_curve(curve: Curve, n: int, rank: int | None, height: int = 260) -> go.Figure:
-    """The curve, N as an upright line with its value, and where the chosen query begins to count (`rank`, 0: never)."""
-    figure = curves_figure([curve], "candidates N", height)
-    at = list(curve.x).index(n)
-    figure.add_vline(x=n, line={"width": 2, "color": "#808a94"})
-    figure.add_annotation(
-        x=log10(n), y=100 * curve.y[at], text=f"<b>{100 * curve.y[at]:.0f} %</b>", showarrow=True, ax=34, ay=30,
-        font={"size": 18}, arrowcolor="#808a94",
-    )  # fmt: skip
+def marked_curve(curve: Curve, n: int, rank: int | None, label: str) -> str:
+    """The curve as SVG, N as an upright line with its value, and where the chosen query begins to count.
+
+    `rank` is that of its first right candidate, 0 for none; `label` is read to the blind.
+    """
+    place = across([curve])
+    recall = curve.y[list(curve.x).index(n)]
+    over = _upright(place(n), "n", f"{100 * recall:.0f} %", up(recall), 80)
     if rank and rank <= max(curve.x):
-        figure.add_vline(x=rank, line={"width": 2, "color": RIGHT, "dash": "dot"})
-        figure.add_annotation(
-            x=log10(rank), y=4, text=f"this query, from {rank}", showarrow=False, xanchor="left", xshift=4,
-            font={"size": 13, "color": RIGHT},
-        )  # fmt: skip
-    ticks = [tick for tick in (1, 2, 5, 10, 20) if tick in curve.x]
-    figure.update_xaxes(tickvals=ticks, ticktext=[str(tick) for tick in ticks])
-    return figure
+        over = _upright(place(rank), "own", f"this query, from {rank}", up(0.04), 60) + over
+    return curves_svg([curve], "candidates N", label, [tick for tick in TICKS if tick in curve.x], over)
+
+
+def _upright(x: float, kind: str, words: str, y: float, most: float) -> str:
+    """A line from top to bottom with words beside it: to its right, unless it stands further right than `most`."""
+    side = "left" if x > most else "right"
+    return (
+        f'<line class="{kind}" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
+        f'<text class="{kind} {side}" x="{x:.2f}%" y="{y:.2f}%">{words}</text>'
+    )

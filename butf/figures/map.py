@@ -13,7 +13,8 @@ from jinja2 import Template
 from butf.dataset.areas import Areas
 from butf.figures.ground import Ground
 from butf.figures.marks import Mark
-from butf.figures.theme import FONT, Palette, model_colour, model_symbol, palette
+from butf.figures.shapes import model_shape
+from butf.figures.theme import FONT, Palette, model_colour, palette
 
 EARTH_CIRCUMFERENCE_M = 40_075_016.7
 TILE_PIXELS = 256
@@ -132,21 +133,11 @@ def _shift(index: int, count: int) -> tuple[float, float]:
     return 10 * math.cos(angle), 10 * math.sin(angle)
 
 
-SHAPES = {
-    "circle": '<circle cx="12" cy="12" r="8.5" {look}/>',
-    "square": '<rect x="4" y="4" width="16" height="16" rx="2" {look}/>',
-    "diamond": '<path d="M12 1.5 22.5 12 12 22.5 1.5 12Z" {look}/>',
-    "triangle-down": '<path d="M2 4h20L12 22z" {look}/>',
-    "hexagon": '<path d="M12 2l9 5v10l-9 5-9-5V7z" {look}/>',
-    "x": '<path d="M7 2h10l5 5v10l-5 5H7l-5-5V7z" {look}/>',
-}
-
-
 def _spot(mark: Mark, shift: tuple[float, float], colours: Palette, chosen: bool) -> dict:
     colour, wrong = model_colour(mark.model), mark.correct is False
     fill, line, ink = (colours.background, colour, colour) if wrong else (colour, colours.background, "#ffffff")
     look = f'fill="{fill}" stroke="{line}" stroke-width="2"'
-    shape = SHAPES.get(model_symbol(mark.model), SHAPES["circle"]).format(look=look)
+    shape = model_shape(mark.model, look)
     ring = f'<circle cx="12" cy="12" r="15" fill="none" stroke="{colour}" stroke-width="3"/>' if chosen else ""
     svg = (
         '<svg class="mark-svg" width="24" height="24" viewBox="0 0 24 24" role="img" overflow="visible"'

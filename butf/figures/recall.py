@@ -1,11 +1,11 @@
-"""Recall as curves with 95 % intervals, and gains over image-only with whether they stand out from the noise."""
+"""Recall with 95 % intervals, and gains over image-only with whether they stand out from the noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import model_colour, model_dash, model_symbol, style, translucent
+from butf.figures.theme import model_colour, model_symbol, style
 
 
 @dataclass(frozen=True)
@@ -49,34 +49,6 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
 
 
-def curves_figure(curves: Sequence[Curve], x_title: str, height: int = 250) -> go.Figure:
-    """Recall in percent over ranks or metres, one line a model, the 95 % interval as a band behind it."""
-    figure = go.Figure()
-    for curve in curves:
-        colour = model_colour(curve.model)
-        figure.add_trace(go.Scatter(
-            x=[*curve.x, *reversed(curve.x)], y=_percent([*curve.high, *reversed(curve.low)]), fill="toself",
-            fillcolor=translucent(colour, 0.14), line={"width": 0}, hoverinfo="skip", showlegend=False, mode="lines",
-        ))  # fmt: skip
-    for curve in curves:
-        colour = model_colour(curve.model)
-        intervals = list(zip(_percent(curve.low), _percent(curve.high), strict=True))
-        figure.add_trace(go.Scatter(
-            x=list(curve.x), y=_percent(curve.y), customdata=intervals, name=curve.model, mode="lines+markers",
-            line={"color": colour, "width": 2.2, "dash": model_dash(curve.model)},
-            marker={"symbol": model_symbol(curve.model), "size": 8, "color": colour},
-            hovertemplate=f"{curve.model}: %{{y:.1f}} % (%{{customdata[0]:.1f}} to %{{customdata[1]:.1f}})"
-            f" at %{{x:g}}<extra></extra>",
-        ))  # fmt: skip
-    style(figure, height=height, legend=False)
-    ticks = sorted({float(x) for curve in curves for x in curve.x})
-    figure.update_layout(margin={"l": 4, "r": 10, "t": 8, "b": 4})
-    figure.update_xaxes(title={"text": x_title, "font": {"size": 12}}, type="log", tickvals=ticks)
-    figure.update_xaxes(ticktext=[f"{tick:g}" for tick in ticks], minor={"ticks": ""})
-    figure.update_yaxes(range=[0, 102], tickvals=[0, 25, 50, 75, 100], ticktext=["0", "25", "50", "75", "100 %"])
-    return figure
-
-
 def gains_figure(gains: Sequence[Gain], conditions: Sequence[str], height: int | None = None) -> go.Figure:
     """Gain in recall@1 by condition, one mark a model: filled where it is clear, hollow where within the noise."""
     figure = go.Figure()
@@ -100,7 +72,3 @@ def gains_figure(gains: Sequence[Gain], conditions: Sequence[str], height: int |
         tickvals=list(range(len(conditions))), ticktext=list(conditions), range=[len(conditions) - 0.5, -0.5]
     )
     return figure
-
-
-def _percent(values: Sequence[float]) -> list[float]:
-    return [100 * value for value in values]

@@ -7,7 +7,7 @@ from butf.figures.counting import marked_curve, squares_html
 from butf.figures.gallery import heading_html
 from butf.figures.localization import ranked_html
 from butf.teaching.recall import Count, count
-from pages import loading
+from pages import components, loading
 from pages.lessons.asking import Question, ask_question, question_row
 
 MOST = 20
@@ -73,6 +73,6 @@ def draw_all(asked: Question, tally: Count, n: int) -> None:
     with st.container(key="formula"):
         st.latex(FRACTION.format(n=n, found=found, total=total, percent=100 * found / total))
     curve = tally.curve(range(1, MOST + 1))
-    alt = f"recall@N of {asked.model.name} under {asked.condition} with its 95 % interval; {found / total:.0%} at {n}"
-    st.plotly_chart(marked_curve(curve, n, tally.rank(asked.query)), key="recall curve", alt=alt)
+    label = f"recall@N of {asked.model.name} under {asked.condition} with its 95 % interval; {found / total:.0%} at {n}"
+    components.drawing(marked_curve(curve, n, tally.rank(asked.query), label), "recall curve")
     st.caption(INTERVAL)

@@ -6,16 +6,10 @@ from butf.figures.diagram import diagram_html
 from butf.figures.gallery import heading_html
 from butf.figures.tables import table_html
 from butf.teaching import diagrams, steps
+from pages import components
 from pages.lessons.asking import one_of
 
 HEAD = ("Method", "Training steps", "Trained, all steps together", "Deployed", "Size")
-# st.html takes drawings (SVG) out of what it shows.
-drawing = st.components.v2.component(
-    "butf_drawing",
-    html="<div></div>",
-    js="export default ({ parentElement, data }) => { parentElement.querySelector('div').innerHTML = data }",
-    isolate_styles=False,
-)
 CAPTION = "Parameters, counted on the networks just now. Size is the ratio of what is deployed to image-only."
 
 
@@ -29,7 +23,7 @@ def draw() -> None:
     st.html(heading_html(f"{method}: {chosen}", changed(course, step)))
     st.html(f'<p class="told">{diagrams.told(course, step)}</p>')
     label = f"{method}, {chosen}: which parts learn, which are frozen, and which loss acts where"
-    drawing(data=diagram_html(diagrams.nodes(step), diagrams.links(step), label), key="diagram")
+    components.drawing(diagram_html(diagrams.nodes(step), diagrams.links(step), label), "diagram")
     st.html(f'<p class="legend-line">{diagrams.legend(step)}</p>')
     equation = diagrams.equation(step)
     if equation:
