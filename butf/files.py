@@ -41,9 +41,10 @@ def cache_dir() -> Path:
     return _folder("BUTF_CACHE", ".cache")
 
 
-def write_atomic(path: Path | str, data: bytes | str) -> None:
+def write_atomic(path: Path | str, data: bytes | str, durable: bool = True) -> None:
     """Write a file so that a reader sees either the old content or all of the new one (text as UTF-8).
 
+    One that is not `durable` is much faster among many; a power cut soon after may leave it empty.
     Raises `BadInput` naming the path when it cannot be written (disk full, read-only, no folder can be made).
     """
     path = Path(path)
@@ -53,8 +54,9 @@ def write_atomic(path: Path | str, data: bytes | str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise BadInput(

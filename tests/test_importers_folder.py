@@ -21,7 +21,7 @@ from butf.dataset.inspection import inspect
 from butf.errors import BadInput
 from butf.files import REPO
 from butf.importers.folder import import_folder
-from butf.importers.geography import facing, parse_zone, to_degrees, to_metres
+from butf.importers.geography import facing, parse_zone, to_metres
 
 EAST, NORTH = 500_000.0, 5_400_000.0  # on the central meridian of zone 31, 3 degrees east
 SUBURB = "@0505000.12@06955000.50@56@J@-027.5@0153.05@st_lucia@@@@@@20080812_084500@@.jpg"

@@ -34,6 +34,12 @@ KINDS = {
         "and test/.",
         "pitts30k/images --out data/pitts30k",
     ),
+    "photos": Kind(
+        "butf.commands.import_photos",
+        "photographs with GPS in their EXIF, or beside a CSV of latitudes and longitudes",
+        "Import photographs with GPS in their EXIF, or beside a CSV with columns for file, latitude and longitude.",
+        "holiday/ --out data/holiday",
+    ),
     "rgbd": Kind(
         "butf.commands.import_rgbd",
         "RGB-D frames with poses, as in 7-Scenes",

@@ -53,12 +53,16 @@ class Staging:
         for number, frame in enumerate(frames, start=1):
             if not self._complete(frame):
                 for file, content in frame.make().items():
-                    write_atomic(self.folder / file, content)
+                    write_atomic(self.folder / file, content, durable=False)
             if progress is not None:
                 progress(words, number, len(frames))
 
     def _complete(self, frame: FrameFiles) -> bool:
-        return all((self.folder / file).is_file() for file in frame.files)
+        """Whether its files are there; one that a power cut left empty is not."""
+        try:
+            return all((self.folder / file).stat().st_size for file in frame.files)
+        except OSError:
+            return False
 
 
 @contextmanager
@@ -79,6 +83,7 @@ def resumable_folder(out: Path | str, key: Mapping[str, Any], place: Path | None
         _claim(folder, key)
         yield Staging(folder)
         require_absent(out)
+        os.sync()
         os.rename(folder, out)
         for name in (NOTE, LOCK):
             (out / name).unlink()
