@@ -6,25 +6,23 @@ folder on this machine, left where it is. Nothing in the data folder is a data s
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from butf.dataset.frames import Frames, PlaceRule, find_datasets
+from butf.dataset.frames import Frames, find_datasets
 from butf.dataset.inspection import FILES, Inspection, inspect
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
 from butf.files import data_dirs, new_folder
-from butf.importers.report import SOURCES, ImportReport
-from butf.importers.rgbd import PLACE, import_rgbd
+from butf.importers.report import SOURCES
 from butf.importers.staging import LOCK, Progress
 from butf.locks import is_held
 from butf.training import runs
@@ -69,7 +67,7 @@ class Incoming:
 def from_zip(source: BinaryIO, label: str, progress: Progress | None = None, limits: Limits | None = None) -> Incoming:
     """Unpack an uploaded .zip aside and inspect the data set in it. Raises `BadInput`, see `unpack`."""
     step = None if progress is None else lambda done, total: progress("Unpacking", done, total)
-    with _staged(label) as incoming:
+    with staged(label) as incoming:
         folder = Path(incoming.folder.name)
         unpack(source, label, folder, limits, step)
         return incoming.check(_only_dataset(folder, label), progress)
@@ -78,40 +76,10 @@ def from_zip(source: BinaryIO, label: str, progress: Progress | None = None, lim
 def from_folder(path: str, progress: Progress | None = None) -> Incoming:
     """Inspect a data set folder on this machine where it lies. Raises `BadInput` when there is none."""
     _require_allowed()
-    root = _existing_folder(path)
+    root = existing_folder(path)
     if not (root / "dataset.json").is_file():
         raise BadInput(f"{root} has no dataset.json; give the folder that holds dataset.json and frames.csv")
     return Incoming(str(root)).check(root, progress)
-
-
-def from_rgbd(
-    path: str,
-    test_share: float = 0.3,
-    val_share: float = 0.15,
-    place: PlaceRule = PLACE,
-    progress: Progress | None = None,
-) -> Incoming:
-    """Convert an RGB-D recording aside (see `import_rgbd`, which also says what it raises) and inspect the result."""
-    source = _existing_folder(path)
-    options = (source, test_share, val_share, place)
-    return _converted(
-        source, options, lambda out, staging: import_rgbd(*options[:1], out, *options[1:], progress, staging), progress
-    )
-
-
-def _converted(
-    source: Path, options: tuple, convert: Callable[[Path, Path], ImportReport], progress: Progress | None
-) -> Incoming:
-    """What `convert(out, staging)` makes of a folder on this machine, aside and inspected.
-
-    It is made at a place of its own for the same source and options, so that one broken off is gone on with.
-    """
-    with _staged(str(source)) as incoming:
-        digest = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
-        root = Path(incoming.folder.name) / slug(source.name)
-        report = convert(root, _home() / f"{STAGING}{digest}")
-        incoming.notes = report.remarks
-        return incoming.check(root, progress)
 
 
 def slug(name: str) -> str:
@@ -123,7 +91,7 @@ def check_name(name: str) -> None:
     """`BadInput` unless a new data set may have this name."""
     if not NAME.fullmatch(name):
         raise BadInput(f"{name!r} cannot name a data set; use {ALLOWED}")
-    if name in find_datasets() or (_home() / name).exists():
+    if name in find_datasets() or (home() / name).exists():
         raise BadInput(f"a data set named {name} exists already; choose another name")
 
 
@@ -138,7 +106,7 @@ def take_in(incoming: Incoming, name: str, progress: Progress | None = None) -> 
     check_name(name)
     if not incoming.inspection.fine:
         raise BadInput(f"{incoming.label} has {incoming.inspection.count} faults; mend them and check it again")
-    frames, out = incoming.inspection.frames, _home() / name
+    frames, out = incoming.inspection.frames, home() / name
     files = list(_files(frames))
     place = _link if incoming.folder is not None else shutil.copyfile
     with new_folder(out) as folder:
@@ -154,7 +122,7 @@ def take_in(incoming: Incoming, name: str, progress: Progress | None = None) -> 
 
 def is_own(folder: Path) -> bool:
     """Whether a data set lies in the data folder, not among what is shipped."""
-    return folder.parent == _home() and _home() not in data_dirs()[:-1]
+    return folder.parent == home() and home() not in data_dirs()[:-1]
 
 
 def trainer_of(name: str, folder: Path) -> str | None:
@@ -188,8 +156,8 @@ def delete(name: str) -> None:
         raise BadInput(f"{folder} cannot be removed ({error.strerror}); check its permissions") from error
 
 
-def _home() -> Path:
-    """Where one's own data sets lie."""
+def home() -> Path:
+    """The folder in which one's own data sets lie."""
     return data_dirs()[-1]
 
 
@@ -198,7 +166,8 @@ def _require_allowed() -> None:
         raise BadInput(OFF)
 
 
-def _existing_folder(path: str) -> Path:
+def existing_folder(path: str) -> Path:
+    """The folder of a full path that somebody typed; `BadInput` when it is none."""
     folder = Path(os.path.expanduser(path.strip()))
     if not path.strip() or not folder.is_absolute():
         raise BadInput(f"{path!r} is no full path; give one that begins with / or ~")
@@ -208,28 +177,31 @@ def _existing_folder(path: str) -> Path:
 
 
 @contextmanager
-def _staged(label: str) -> Iterator[Incoming]:
-    """A staging folder that goes at once when the block fails, else with what it is handed to."""
+def staged(label: str) -> Iterator[Incoming]:
+    """A staging folder that goes at once when the block fails, else with what it is handed to.
+
+    Raises `BadInput` when importing is switched off or the data folder cannot be written.
+    """
     _require_allowed()
-    home = _home()
+    folder = home()
     incoming = None
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
-        incoming = Incoming(label, tempfile.TemporaryDirectory(prefix=STAGING, dir=home, ignore_cleanup_errors=True))
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        incoming = Incoming(label, tempfile.TemporaryDirectory(prefix=STAGING, dir=folder, ignore_cleanup_errors=True))
         yield incoming
     except BaseException as error:
         if incoming is not None:
             incoming.discard()
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-            raise BadInput(f"{home} cannot be written ({reason}); free space or choose another folder") from error
+            raise BadInput(f"{folder} cannot be written ({reason}); free space or choose another folder") from error
         raise
 
 
-def _sweep(home: Path) -> None:
+def _sweep(parent: Path) -> None:
     """Remove what a killed app left behind a day ago or earlier."""
-    for folder in home.glob(f"{STAGING}*"):
+    for folder in parent.glob(f"{STAGING}*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > STALE_S and not is_held(folder / LOCK):
                 shutil.rmtree(folder, ignore_errors=True)

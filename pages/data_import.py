@@ -1,80 +1,19 @@
 """One's own data: where they are, a check with a preview and all that is wrong, and only then the import.
 
-Part of the Data page. Another way in is one more `Way` in `WAYS`: what it asks for, and how that is staged.
+Part of the Data page. The ways in are listed in `data_ways`.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import streamlit as st
 
 from butf import own_data
-from butf.dataset.manifest import PlaceRule
-from butf.importers.rgbd import PLACE
-from butf.own_data import Incoming, Progress
+from butf.own_data import Incoming
 from butf.training import runs
 from pages import data_format, data_preview, shared
+from pages.data_ways import WAYS, Way, forget
 from pages.waiting import shown_progress
 
 LOOK = "Look at it"
-UPLOAD_MB = 500
 OFF = "Importing and deleting data is switched off here (BUTF_NO_TRAINING). Everything else works."
-FORMAT = "A data set in our format; the README has all of it under *Your own data*."
-Stage = Callable[[Progress], Incoming]
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way in: `first` is what happens first; `ask` draws its fields and gives what stages the data, or None until
-    they are filled in."""
-
-    label: str
-    about: str
-    first: str
-    ask: Callable[[], Stage | None]
-
-
-def ask_zip() -> Stage | None:
-    most = min(UPLOAD_MB, st.get_option("server.maxUploadSize"))
-    label = f"A .zip of the folder, at most {most} MB"
-    upload = st.file_uploader(label, type="zip", key="zip", max_upload_size=most, on_change=forget)
-    return upload and (lambda progress: own_data.from_zip(upload, upload.name, progress))
-
-
-def ask_folder() -> Stage | None:
-    path = ask_path("/home/me/my-drive")
-    return path and (lambda progress: own_data.from_folder(path, progress))
-
-
-def ask_rgbd() -> Stage | None:
-    path = ask_path("/home/me/7scenes/office/seq-01")
-    fields = st.columns(4, vertical_alignment="bottom")
-    test = fields[0].number_input("Test share", 0.05, 0.9, 0.3, 0.05, on_change=forget)
-    val = fields[1].number_input("Val share", 0.05, 0.9, 0.15, 0.05, on_change=forget)
-    radius = fields[2].number_input(
-        "Same place within, m", 0.01, 100.0, PLACE.radius_m, 0.05, key="rgbd-radius", on_change=forget
-    )
-    angle = fields[3].number_input("and turned by at most, °", 1.0, 180.0, PLACE.angle_deg, 5.0, on_change=forget)
-    place = PlaceRule(radius, angle)
-    return path and (lambda progress: own_data.from_rgbd(path, test, val, place, progress))
-
-
-def ask_path(example: str) -> str:
-    return st.text_input("Full path of the folder on this machine", placeholder=example, on_change=forget).strip()
-
-
-WAYS = (
-    Way("Upload a .zip", FORMAT, "Unpacking", ask_zip),
-    Way("Folder on this machine", f"{FORMAT} The folder is copied and stays as it is.", "Reading", ask_folder),
-    Way(
-        "RGB-D recording",
-        "A folder on this machine as in 7-Scenes: `frame-000000.color.jpg`, `.depth.png` (16-bit millimetres), "
-        "`.pose.txt` for each frame, and `camera-intrinsics.txt`. It is converted into our format; the frames are "
-        "split by pose.",
-        "Converting the recording, a minute or two for a thousand frames",
-        ask_rgbd,
-    ),
-)
 
 
 def draw() -> None:
@@ -99,11 +38,7 @@ def draw() -> None:
 
 def ask() -> None:
     """Where the data are, and the button that checks them."""
-    labels = [way.label for way in WAYS]
-    label = st.segmented_control(
-        "Where your data are", labels, default=labels[0], required=True, key="way", on_change=forget
-    )
-    way = WAYS[labels.index(label)]
+    way = ask_way()
     st.caption(way.about)
     stage = way.ask()
     pressed = st.button("Check it", icon=":material/fact_check:", disabled=not stage, type="primary")
@@ -112,6 +47,21 @@ def ask() -> None:
         forget()
         with shared.told_plainly(), shown_progress(way.first) as progress:
             st.session_state["incoming"] = stage(progress)
+
+
+def ask_way() -> Way:
+    """Whether the data are in our format, and then what they are or where."""
+    groups = list(dict.fromkeys(way.group for way in WAYS))
+    group = st.segmented_control(
+        "Your data are", groups, default=groups[0], required=True, key="group", on_change=forget
+    )
+    ways = {way.label: way for way in WAYS if way.group == group}
+    labels = list(ways)
+    label = st.segmented_control(
+        "Which", labels, default=labels[0], required=True, key=f"way-{group}", on_change=forget,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return ways[label]
 
 
 def ask_import(incoming: Incoming) -> None:
@@ -132,11 +82,3 @@ def take_in(incoming: Incoming, name: str) -> None:
         shared.go_to_data(name.strip())
         st.session_state["view"] = LOOK
         st.toast(f"{name} was imported.", icon=":material/check_circle:")
-
-
-def forget() -> None:
-    """Put away what was checked; what was unpacked for it goes too."""
-    incoming = st.session_state.pop("incoming", None)
-    st.session_state.pop("import-name", None)
-    if incoming is not None:
-        incoming.discard()

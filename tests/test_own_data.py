@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from test_dataset_faults import set_cell
 
-from butf import files, own_data
+from butf import files, own_data, recordings
 from butf.dataset.frames import Frames, find_datasets
 from butf.errors import BadInput
 from butf.locks import FileLock
@@ -81,7 +81,7 @@ def test_an_rgbd_recording_is_converted(home: Path, tmp_path: Path) -> None:
         pose[0, 3] = 0.1 * i
         np.savetxt(source / f"frame-{i:06d}.pose.txt", pose)
     (source / "frame-000003.pose.txt").unlink()
-    incoming = own_data.from_rgbd(str(source))
+    incoming = recordings.from_rgbd(str(source))
     assert incoming.inspection.fine and incoming.inspection.frames.name == "office-seq-01"
     assert "1 frames left out: no pose (000003)" in incoming.notes
     own_data.take_in(incoming, "office")
@@ -146,7 +146,7 @@ def test_a_zip_without_a_data_set_or_with_two(home: Path, tiny_dataset: Path) ->
 
 @pytest.mark.parametrize("path", ["", "relative/folder", "/no/such/folder", "~no-such-user-xyz"])
 def test_a_path_that_is_no_folder(home: Path, path: str) -> None:
-    for way in (own_data.from_folder, own_data.from_rgbd):
+    for way in (own_data.from_folder, recordings.from_rgbd):
         with pytest.raises(BadInput, match=r"is no full path|is not a folder"):
             way(path)
 
@@ -247,7 +247,7 @@ def test_switched_off(home: Path, tiny_dataset: Path, monkeypatch: pytest.Monkey
     for action in (
         lambda: own_data.from_zip(zipped(tiny_dataset), "mine.zip"),
         lambda: own_data.from_folder(str(tiny_dataset)),
-        lambda: own_data.from_rgbd(str(tiny_dataset)),
+        lambda: recordings.from_rgbd(str(tiny_dataset)),
         lambda: own_data.take_in(incoming, "other"),
         lambda: own_data.delete("mine"),
     ):

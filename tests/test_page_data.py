@@ -13,6 +13,8 @@ import pytest
 import streamlit as st
 from app_pages import button, html, local_copy, opened, well
 from conftest import edit_json
+from PIL import Image
+from PIL.ExifTags import GPS, IFD
 from streamlit.testing.v1 import AppTest
 from test_dataset_faults import set_cell
 
@@ -199,12 +201,101 @@ def test_another_source_puts_away_what_was_found(home: Path, tiny_dataset: Path)
     assert len(Frames.load(home / "tiny")) == 36 and tiny_dataset.is_dir()
 
 
-def test_a_folder_that_is_none_is_told(home: Path) -> None:
+def way(label: str) -> AppTest:
+    """The import form with one of the ways to convert chosen."""
     app = well(data_page(data="town", view="Import your own"))
-    app = app.get("button_group")[-1].set_value("RGB-D recording").run()
-    app = app.text_input[0].set_value("/no/such/place").run()
+    app = well(app.get("button_group")[-2].set_value("To be converted").run())
+    return well(app.get("button_group")[-1].set_value(label).run())
+
+
+def field(app: AppTest, label: str):
+    return next(field for field in app.text_input if label in field.label)
+
+
+def jpeg(shade: int, **gps: float) -> bytes:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    if gps:
+        ifd = exif.get_ifd(IFD.GPSInfo)
+        ifd[GPS.GPSLatitudeRef], ifd[GPS.GPSLatitude] = "N", (gps["lat"], 0.0, 0.0)
+        ifd[GPS.GPSLongitudeRef], ifd[GPS.GPSLongitude] = "E", (gps["lon"], 0.0, 0.0)
+    Image.new("RGB", (40, 30), (shade, 90, 200 - shade)).save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("label", ["RGB-D", "Benchmark", "Photographs"])
+def test_a_folder_that_is_none_is_told(home: Path, label: str) -> None:
+    app = way(label)
+    assert button(app, "Check it").disabled
+    app = field(app, "ull path").set_value("/no/such/place").run()
     app = button(app, "Check it").click().run()
     assert not app.exception and "/no/such/place is not a folder on this machine" in app.error[0].value
+
+
+def test_photographs_are_uploaded_checked_and_imported(home: Path) -> None:
+    app = way("Photographs")
+    files = [(f"IMG {i}.jpg", jpeg(20 * i, lat=48.0001 + i / 1e5, lon=2.0), "image/jpeg") for i in range(5)]
+    files.append(("../../IMG 0.jpg", jpeg(200), "image/jpeg"))
+    app.file_uploader(key="photos").set_value(files).run()
+    assert field(app, "Or the full path").disabled
+    app = well(button(app, "Check it").click().run())
+    assert "Nothing is wrong" in told(app) and "5 in 2 traversals" in html(app)
+    assert "1 frames left out: no GPS in its EXIF" in told(app)
+    assert "1 of 1 queries have a true match in the database" in told(app)
+    app = well(button(app, "Import").click().run())
+    frames = Frames.load(home / "my-photos")
+    assert len(frames) == 5 and "Data: my-photos" in html(app)
+    assert (home / "my-photos" / "sources.csv").read_text().count("IMG") == 6
+    assert sorted(path.name for path in home.iterdir()) == ["mine", "my-photos"]
+
+
+def test_photographs_in_a_zip_with_a_table(home: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for i in range(4):
+            archive.writestr(f"walk/images/{i}.jpg", jpeg(30 * i))
+        rows = [f"{i}.jpg,{48 + i / 1e5},2.0,{'query' if i == 3 else 'database'}" for i in range(4)]
+        archive.writestr("walk/table.csv", "\n".join(["image,Lat,Lng,role", *rows]))
+    app = way("Photographs")
+    app.file_uploader(key="photos").set_value(("walk.zip", stream.getvalue(), "application/zip")).run()
+    app = well(button(app, "Check it").click().run())
+    app = well(button(app, "Import").click().run())
+    frames = Frames.load(home / "walk")
+    assert len(frames) == 4 and frames.queries("test")["queries"].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([("a.jpg", b"no picture", "image/jpeg")], "none of 1 photographs has a position"),
+        ([("a.jpg", jpeg(1, lat=48, lon=2), "image/jpeg")], "one photograph has a position, expected two or more"),
+        ([("a.zip", b"no zip", "application/zip")], "a.zip is not a whole .zip file"),
+        ([("a.csv", b"image,lat\n1.jpg,48", "text/csv")], "has no photograph (.jpg, .jpeg or .png)"),
+    ],
+)
+def test_photographs_that_are_none(home: Path, files: list, words: str) -> None:
+    app = way("Photographs")
+    app.file_uploader(key="photos").set_value(files).run()
+    app = button(app, "Check it").click().run()
+    assert not app.exception and words in app.error[0].value
+    assert sorted(path.name for path in home.iterdir()) == ["mine"]
+
+
+def test_a_benchmark_is_converted(home: Path, tmp_path: Path) -> None:
+    for part, shift in (("database", 0), ("queries", 5)):
+        (tmp_path / "walk" / part).mkdir(parents=True)
+        for i in range(3):
+            path = tmp_path / "walk" / part / f"@{500000 + 50 * i}@{5400000 + shift}@.jpg"
+            path.write_bytes(jpeg(10 * i + 100 * (shift > 0)))
+    app = way("Benchmark")
+    app = field(app, "Full path").set_value(str(tmp_path / "walk")).run()
+    app = button(app, "Check it").click().run()
+    assert "names no UTM zone" in app.error[0].value
+    app = field(app, "UTM zone").set_value("31N").run()
+    app = well(button(app, "Check it").click().run())
+    assert "3 of 3 queries have a true match" in told(app)
+    app = well(button(app, "Import").click().run())
+    assert Frames.load(home / "walk").origin["utm_zone"] == "31N"
 
 
 def test_delete_says_what_goes_and_goes_on_with_another(home: Path) -> None:
@@ -237,9 +328,10 @@ def test_switched_off_the_rest_works(home: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_ways_in_are_a_list(home: Path) -> None:
-    from pages.data_import import UPLOAD_MB, WAYS
+    from pages.data_ways import READY, UPLOAD_MB, WAYS
 
     app = well(data_page(data="mine", view="Import your own"))
-    assert app.get("button_group")[-1].options == [way.label for way in WAYS]
+    assert app.get("button_group")[-2].options == list(dict.fromkeys(way.group for way in WAYS))
+    assert app.get("button_group")[-1].options == [way.label for way in WAYS if way.group == READY]
     assert f"at most {UPLOAD_MB} MB" in app.file_uploader(key="zip").label
     assert own_data.Limits().total > UPLOAD_MB * 1e6
