@@ -116,7 +116,7 @@ def test_frames_without_depth_or_pose_are_left_out_and_reported(room: Path, tmp_
     (room / "frame-000020.pose.txt").unlink()
     report = import_rgbd(room, tmp_path / "out")
     assert report.left["no depth"] == ("000010",) and report.left["no pose"] == ("000020",)
-    assert "1 frames left out: no pose (000020)" in str(report)
+    assert "1 frame left out: no pose (000020)" in str(report)
     assert not [name for name in report.frames.frame if name.endswith(("000010", "000020"))]
 
 

@@ -83,7 +83,7 @@ def test_an_rgbd_recording_is_converted(home: Path, tmp_path: Path) -> None:
     (source / "frame-000003.pose.txt").unlink()
     incoming = recordings.from_rgbd(str(source))
     assert incoming.inspection.fine and incoming.inspection.frames.name == "office-seq-01"
-    assert "1 frames left out: no pose (000003)" in incoming.notes
+    assert "1 frame left out: no pose (000003)" in incoming.notes
     own_data.take_in(incoming, "office")
     assert Frames.load(home / "office").modality(0, "depth").values.max() == 2
     assert left(home) == ["office"]

@@ -240,7 +240,7 @@ def test_photographs_are_uploaded_checked_and_imported(home: Path) -> None:
     assert field(app, "Or the full path").disabled
     app = well(button(app, "Check it").click().run())
     assert "Nothing is wrong" in told(app) and "5 in 2 traversals" in html(app)
-    assert "1 frames left out: no GPS in its EXIF" in told(app)
+    assert "1 frame left out: no GPS in its EXIF" in told(app)
     assert "1 of 1 queries have a true match in the database" in told(app)
     app = well(button(app, "Import").click().run())
     frames = Frames.load(home / "my-photos")

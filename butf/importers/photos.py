@@ -23,7 +23,7 @@ from butf.importers.staging import Progress, duplicates, import_key, require_abs
 
 DATABASE, QUERIES = "database", "queries"
 OTHER_PICTURES = (".heic", ".heif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dng", ".cr2", ".nef", ".arw", ".avif")
-NOT_TAKEN = "neither JPEG nor PNG; export it as one"
+NOT_TAKEN = "neither JPEG nor PNG; export as one of them"
 NO_UTM = "beyond 80 degrees south or 84 north, which UTM does not cover"
 FAR = "more than 9 degrees of longitude from the others; make one data set a region"
 FAR_DEG = 9.0
@@ -79,7 +79,7 @@ def _files(src: Path) -> tuple[list[Path], dict[str, list[str]]]:
     files = [path for path in every if path.suffix.lower() in PICTURES]
     others = [str(path.relative_to(src)) for path in every if path.suffix.lower() in OTHER_PICTURES]
     if not files:
-        found = f"; {len(others)} pictures such as {others[0]} are {NOT_TAKEN}" if others else ""
+        found = f"; its pictures, such as {others[0]}, are {NOT_TAKEN}" if others else ""
         raise BadInput(f"{src} has no photograph (.jpg, .jpeg or .png){found}")
     return files, {NOT_TAKEN: others}
 

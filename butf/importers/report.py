@@ -41,11 +41,11 @@ class ImportReport:
             f"{split}: {matched} of {asked} queries have a true match in the database"
             for split, (matched, asked) in self.matched.items()
         ]
-        left = [f"{len(names)} frames left out: {reason} ({_some(names)})" for reason, names in self.left.items()]
+        left = [f"{_frames(len(names))} left out: {reason} ({_some(names)})" for reason, names in self.left.items()]
         return (*matches, *left, *self.notes)
 
     def __str__(self) -> str:
-        lines = [f"{len(self.frames)} frames taken into {self.frames.root}"]
+        lines = [f"{_frames(len(self.frames))} taken into {self.frames.root}"]
         lines += [f"  {split}, {traversal}: {count}" for (split, traversal), count in self.taken.items()]
         return "\n".join([*lines, *self.remarks])
 
@@ -93,3 +93,7 @@ def sizes_note(pictures: Sequence[Path]) -> str:
 def _some(names: Sequence[str]) -> str:
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more, see {SOURCES}" if rest > 0 else "")
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count:,} frames"
