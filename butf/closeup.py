@@ -17,7 +17,7 @@ from butf.dataset.modalities import UNLABELLED, Map, colour, known, map_bytes
 from butf.figures.cloud import cloud_figure, points, reach, usual_camera
 from butf.figures.gallery import data_uri, thumbnail
 from butf.figures.overlay import overlay
-from butf.figures.ranks import Path, ranks_figure
+from butf.figures.ranks import Path, ranks_svg
 from butf.networks.zoo import Model
 from butf.retrieval.agreement import Look, agreements
 from butf.retrieval.explore import QueryResult, SplitSearch
@@ -57,7 +57,7 @@ def ranks_of(search: SplitSearch, model: Model, asked: Asked, rule: PlaceRule) -
     return part_ranks(search, model, asked.query, descriptor, rule)
 
 
-def moves_figure(frames: Frames, ranks: PartRanks, result: QueryResult, chosen: int, height: int) -> go.Figure:
+def moves_svg(frames: Frames, ranks: PartRanks, result: QueryResult, chosen: int, label: str) -> str:
     """How the candidates of a result, and the first right place by each ordering, move with the parts used."""
     shown = [candidate.frame for candidate in result.candidates]
     if ranks.correct is not None and ranks.correct.any():
@@ -73,7 +73,7 @@ def moves_figure(frames: Frames, ranks: PartRanks, result: QueryResult, chosen: 
         )
         for frame in dict.fromkeys(shown)
     ]
-    return ranks_figure(BY, paths, height)
+    return ranks_svg(BY, paths, label)
 
 
 def moves_text(model: str, ranks: PartRanks) -> str:

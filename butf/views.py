@@ -33,6 +33,12 @@ class SideView:
     model: str | None
     errors: DepthErrors | ClassErrors | None
 
+    @property
+    def named_maps(self) -> list[tuple[str, Map]]:
+        """The maps that there are, the reconstructed one first, each with its title."""
+        named = ((f"Reconstructed by {self.model}", self.predicted), (f"True {self.modality}", self.true))
+        return [(title, entry) for title, entry in named if entry is not None]
+
 
 def side_view(
     frames: Frames, asked: Asked, models: Sequence[Model], describe: Callable[[Model], Description] | None = None

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from butf import browse, closeup, export
-from butf.dataset.modalities import Map
+from butf import browse, closeup
+from butf.errors import BadInput
 from butf.figures.gallery import heading_html
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult, SplitSearch
 from butf.views import SideView
-from pages import components, loading, shared
+from pages import closer_files, components, loading, shared
 
 LOOKS = ("Why", "Swipe", "In 3-D", "Files")
-CLOUD_HEIGHT, MOVES_HEIGHT = 480, 330
+CLOUD_HEIGHT = 480
 WHY = (
     "Each descriptor is pooled over the positions of a map of features, so its dot product with another splits into "
     "what each position adds. Warm is where most comes from; the two maps of a row sum to the same similarity."
 )
+MOVES = "Ranks of the candidates by main part, both, and side part"
 NO_SIDE = "None of the chosen models reconstructs a side modality: choose bu-tf in the sidebar."
 
 
@@ -65,9 +66,12 @@ def draw(
         if picked.rank <= len(results[at].candidates):
             draw_why(choice, asked, models[at], searches[at], results[at], picked.rank)
         return
-    side = loading.side_view_of(choice, asked, models)
+    try:
+        side = loading.side_view_of(choice, asked, models)
+    except BadInput:
+        return  # the page says what is wrong where it draws the side map itself
     if picked.look == "Files":
-        draw_files(choice, asked, results, side)
+        closer_files.draw(choice, asked, results, side)
     elif side is None or side.predicted is None:
         if picked.look:
             st.info(NO_SIDE, icon=":material/model_training:")
@@ -94,18 +98,12 @@ def draw_why(
         ranks = closeup.ranks_of(search, model, asked, choice.rule)
         st.html(heading_html("What the side descriptor does to the ranking", model.name))
         if len(ranks.ranks) > 1:
-            figure = closeup.moves_figure(choice.frames, ranks, result, candidate, MOVES_HEIGHT)
-            st.plotly_chart(figure, key="moves", alt="Ranks of the candidates by main part, both, and side part")
+            components.drawing(closeup.moves_svg(choice.frames, ranks, result, candidate, MOVES), "moves")
         st.caption(closeup.moves_text(model.name, ranks))
 
 
-def named_maps(side: SideView) -> list[tuple[str, Map]]:
-    named = ((f"Reconstructed by {side.model}", side.predicted), (f"True {side.modality}", side.true))
-    return [(title, entry) for title, entry in named if entry is not None]
-
-
 def draw_swipe(choice: shared.Choice, asked: browse.Asked, side: SideView) -> None:
-    views = closeup.swipes(choice.frames, asked, named_maps(side))
+    views = closeup.swipes(choice.frames, asked, side.named_maps)
     for view, column in zip(views, st.columns(len(views), gap="medium"), strict=True):
         with column:
             st.html(heading_html(view.title, "drag, or use the arrow keys"))
@@ -113,7 +111,7 @@ def draw_swipe(choice: shared.Choice, asked: browse.Asked, side: SideView) -> No
 
 
 def draw_cloud(choice: shared.Choice, asked: browse.Asked, side: SideView) -> None:
-    maps = named_maps(side)
+    maps = side.named_maps
     if side.modality != "depth":
         st.info(f"Only depth can be shown in space; {side.model} reconstructs {side.modality}.", icon=":material/info:")
         return
@@ -123,26 +121,3 @@ def draw_cloud(choice: shared.Choice, asked: browse.Asked, side: SideView) -> No
             st.html(heading_html(title, "turn it with the mouse"))
             st.plotly_chart(cloud.figure, key=f"cloud {title}", alt=f"{title} as points in space")
             st.caption(cloud.note)
-
-
-def draw_files(
-    choice: shared.Choice, asked: browse.Asked, results: Sequence[QueryResult], side: SideView | None
-) -> None:
-    def save(label: str, data, rest: str, mime: str) -> None:
-        name = export.file_name(choice.frames, asked, rest)
-        st.download_button(label, data, name, mime, icon=":material/download:", key=rest, on_click="ignore")
-
-    frames, k = choice.frames, max(len(result.candidates) for result in results)
-    st.html(heading_html("This view"))
-    with st.container(horizontal=True):
-        save("Picture, PNG", lambda: export.view_png(frames, asked, results, side, k), ".png", "image/png")
-        record = export.view_json(frames, choice.split, asked, results, side, choice.rule)
-        save("Answers, JSON", record, ".json", "application/json")
-    for title, entry in named_maps(side) if side else ():
-        kind = "true" if entry is side.true else "reconstructed"
-        st.html(heading_html(title))
-        with st.container(horizontal=True):
-            save("PNG", closeup.raw_png(entry), f"-{kind}.png", "image/png")
-            save("NPY", closeup.raw_npy(entry), f"-{kind}.npy", "application/octet-stream")
-    if side:
-        st.caption(closeup.raw_forms(side.modality))

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from butf import browse, views
 from butf.figures import gallery
 from butf.networks.zoo import Model
+from butf.retrieval.explore import QueryResult, SplitSearch
 from pages import answers, closer, loading, shared, waiting
 
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
@@ -35,15 +36,28 @@ def main() -> None:
         with st.container():  # of their own, so that bars which show once do not move what comes after to other places
             searches = loading.searches_of(choice, models)
         results = browse.answers(asked, models, searches, k, choice.rule)
+        draw_found(choice, asked, models, searches, results, k)
+    else:
+        st.info(shared.NO_MODEL, icon=":material/model_training:")
+    draw_side(choice, asked, models, beside)
+
+
+@st.fragment
+def draw_found(
+    choice: shared.Choice,
+    asked: browse.Asked,
+    models: list[Model],
+    searches: list[SplitSearch],
+    results: list[QueryResult],
+    k: int,
+) -> None:
+    """What was retrieved, and one candidate more closely: all that another candidate or look changes."""
+    with shared.told_plainly():
         above = st.container()
         picked = closer.ask(models, k)
         with above:
             answers.draw(choice, asked, results, (picked.model, picked.rank))
-        draw_side(choice, asked, models, beside)
         closer.draw(choice, asked, models, searches, results, picked)
-    else:
-        draw_side(choice, asked, models, beside)
-        st.info(shared.NO_MODEL, icon=":material/model_training:")
 
 
 def ask_query(choice: shared.Choice, models: list[Model]) -> int | None:
@@ -118,7 +132,7 @@ def draw_query(choice: shared.Choice, asked: browse.Asked) -> list[DeltaGenerato
 def draw_side(choice: shared.Choice, asked: browse.Asked, models: list[Model], places: list[DeltaGenerator]) -> None:
     """The true and the reconstructed side map on one scale, and the error.
 
-    Called when every picture has been sent, so that they are seen while a browser starts the library of the charts.
+    Called last: the pictures are seen while a browser starts the library of the charts.
     """
     waiting.let_paint()
     panels = views.side_panels(choice.frames, loading.side_view_of(choice, asked, models))

@@ -27,7 +27,8 @@ def test_explore_opens_with_pictures_depth_answers_and_map(visitor):
     visitor.open()
     visitor.heading("overcast/000008")
     playwright.expect(visitor.page.locator("section.answer")).to_have_count(3)
-    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(4)  # three side maps, and the ranks
+    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(3)  # the side maps
+    playwright.expect(visitor.page.locator("svg.plot")).to_have_count(1)  # the ranks
     visitor.marks().first.wait_for()
     playwright.expect(visitor.marks()).to_have_count(12)
     natural = "images => images.map(image => image.complete && image.naturalWidth > 0)"
@@ -133,6 +134,9 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
     playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
     playwright.expect(visitor.page.locator(".curves svg.plot")).to_have_count(2)
     playwright.expect(visitor.page.locator("table")).to_have_count(2)
+    visitor.page.get_by_text("recall@D", exact=True).click()
+    playwright.expect(visitor.page.locator(".curves svg[aria-label^='recall@D of each model']")).to_have_count(2)
+    assert visitor.query()["curves"] == ["recall@D"]
     visitor.page.get_by_role("radio", name="Pairs").click()
     visitor.page.get_by_text("Is the difference more than noise?").wait_for()
     visitor.settle()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 
 import numpy as np
@@ -109,11 +110,11 @@ def test_the_lines_of_the_ranking_hold_the_candidates_and_the_first_right_places
     query = int(frames.queries("test")["night"][0])
     ranks = part_ranks(search, network, query, None, frames.place)
     result = search.result(query, 2)
-    figure = closeup.moves_figure(frames, ranks, result, result.candidates[1].frame, 300)
-    named = {line.name: line for line in figure.data}
-    assert {str(frames.frame[c.frame]) for c in result.candidates} <= set(named)
-    chosen = named[str(frames.frame[result.candidates[1].frame])]
-    assert chosen.y[1] == 2 and chosen.line.width == max(line.line.width for line in figure.data)
+    svg = closeup.moves_svg(frames, ranks, result, result.candidates[1].frame, "moves")
+    said = re.findall(r"<title>(\S+?)(?:, \w+)?: rank (\d+) by both</title>", svg)
+    assert {str(frames.frame[c.frame]) for c in result.candidates} <= {frame for frame, _ in said}
+    chosen = re.search(r'class="point chosen".*?<title>(\S+?)(?:, \w+)?: rank', svg)[1]
+    assert chosen == str(frames.frame[result.candidates[1].frame]) and (chosen, "2") in said
 
 
 def test_the_overlay_is_brightest_where_the_weight_is():

@@ -5,7 +5,6 @@ import plotly.graph_objects as go
 import pytest
 
 from butf.figures.depth import CELLS_WIDE, Scale, coarse, error_figure, error_limit, map_figure
-from butf.figures.ranks import Path, ranks_figure
 
 SCALE = Scale(1.0, 100.0)
 
@@ -20,12 +19,10 @@ def depth() -> tuple[np.ndarray, np.ndarray]:
 
 def test_plotly_itself_finds_nothing_wrong_in_what_it_was_not_asked_to_look_through(depth):
     values, valid = depth
-    paths = [Path("a", [1, 2, 30], True, True), Path("b", [3, 1, 2], False), Path("c", [2, 4, 4], None)]
     for figure in (
         map_figure(values, valid, SCALE),
         map_figure(values, valid, Scale(0.0, 1.0, "", log=False)),
         error_figure(values, values + 1, valid),
-        ranks_figure(("main only", "both", "side only"), paths),
     ):
         seen = go.Figure(figure.to_dict())  # raises where a property or a value is unknown
         assert seen.to_dict()["data"] == figure.to_dict()["data"]

@@ -26,7 +26,8 @@ def test_explore_shows_one_query_and_all_models(site):
     assert [page.count(f'aria-label="Candidates of {name}"') for name in MODELS] == [1, 1, 1]
     assert page.count('<li class="card') == 3 * 4  # the test database has four pictures
     assert "AbsRel" in page
-    assert [found.key for found in app.get("plotly_chart")] == ["true", "predicted", "error", "moves"]
+    assert [found.key for found in app.get("plotly_chart")] == ["true", "predicted", "error"]
+    assert "rank 1 by both" in page
 
 
 def test_answers_agree_with_the_library(site):
@@ -108,7 +109,7 @@ def test_k_and_radius_change_the_answer_without_inference(site, monkeypatch):
 
     monkeypatch.setattr(zoo.Model, "_describe", refuse)
     app = well(app.slider(key="k").set_value(3).run())
-    assert html(app).count("<li") == 9
+    assert html(app).count("<li ") == 9
     app = well(app.slider(key="k").set_value(4).run())
     app = well(app.number_input(key="radius").set_value(1000.0).run())
     assert html(app).count('class="card right') == 12 > before
@@ -177,6 +178,16 @@ def test_a_missing_picture_is_told_in_one_sentence(site):
     assert "000008.jpg" in app.error[0].value
 
 
+@pytest.mark.parametrize("look", ["Why", "Swipe", "Files"])
+def test_a_broken_side_map_is_told_once(site, look):
+    depth = site / "data" / "tiny" / "overcast" / "depth" / "000008.png"
+    depth.write_bytes(b"no picture")
+    app = opened(look=look)
+    assert not app.exception
+    assert ["000008.png" in error.value for error in app.error] == [True]
+    assert "Candidates of my-bu-tf" in html(app)
+
+
 def test_a_run_that_is_deleted_leaves_the_choice(site):
     app = well(opened())
     shutil.rmtree(site / "runs" / "my-hallucination")
@@ -187,7 +198,7 @@ def test_a_run_that_is_deleted_leaves_the_choice(site):
 def test_data_without_places_on_the_globe_gets_a_plan(site):
     local_copy(site / "data" / "tiny", drop=("lat", "lon"))
     app = well(opened())
-    assert len(app.get("plotly_chart")) == 5  # with the plan and the ranks
+    assert len(app.get("plotly_chart")) == 4  # with the plan
     assert not [t for t in app.toggle if t.key == "tiles"]
 
 

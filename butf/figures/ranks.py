@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
-from butf.figures.theme import AXIS, RIGHT, WRONG, base_layout, drawn
+from butf.figures.plots import Scale, column_svg, corners, log_scale, plot_svg, point_svg, row_svg
+from butf.figures.shapes import SHAPES
+from butf.figures.theme import RIGHT, WRONG
 
 NEUTRAL = "#808a94"
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+ASIDE, INSET = 9.0, 6.0
+"""Room at the sides, and above and below, in percent."""
 
 
 @dataclass(frozen=True)
@@ -21,31 +23,39 @@ class Path:
     chosen: bool = False
 
 
-def ranks_figure(orderings: Sequence[str], paths: Sequence[Path], height: int = 300) -> go.Figure:
+def ranks_svg(orderings: Sequence[str], paths: Sequence[Path], label: str) -> str:
     """Ranks, 1 on top and logarithmic; right places filled and green, wrong ones hollow, the chosen one thick."""
     last = max((max(path.ranks) for path in paths), default=1)
-    ticks = [tick for tick in TICKS if tick <= last] or [1]
-    across = {"side": "top", "showgrid": True, "range": [-0.15, len(orderings) - 0.85]}
-    down = {"type": "log", "autorange": "reversed", "title": {"text": "rank"}, "tickvals": ticks}
-    layout = base_layout(height) | {
-        "margin": {"l": 8, "r": 8, "t": 26, "b": 8},
-        "xaxis": AXIS | across,
-        "yaxis": AXIS | down | {"ticktext": [f"{tick:,}" for tick in ticks]},
-    }
-    return drawn([_line(orderings, path) for path in paths], layout)
+    down = log_scale([1, last], INSET)
+    places = [ASIDE + (100 - 2 * ASIDE) * number / (len(orderings) - 1) for number in range(len(orderings))]
+    grid = "".join(row_svg(down(tick), f"{tick:,}") for tick in TICKS if tick <= last)
+    grid += "".join(column_svg(x, word, above=True) for x, word in zip(places, orderings, strict=True))
+    ordered = sorted(paths, key=lambda path: path.chosen)
+    lines = "".join(_line(path, places, down) for path in ordered)
+    points = "".join(_points(path, orderings, places, down) for path in ordered)
+    return plot_svg(label, grid, lines, points, '<text class="row" x="0" y="0" dx="-0.5em" dy="-0.6em">rank</text>')
 
 
-def _line(orderings: Sequence[str], path: Path) -> dict:
-    colour = {True: RIGHT, False: WRONG, None: NEUTRAL}[path.correct]
+def _line(path: Path, places: Sequence[float], down: Scale) -> str:
+    broken = ' stroke-dasharray="2 4"' if path.correct is False else ""
+    points = corners(places, [down(rank) for rank in path.ranks])
+    return f'<polyline class="line {_kind(path)}" points="{points}" stroke="{_colour(path)}"{broken}/>'
+
+
+def _points(path: Path, orderings: Sequence[str], places: Sequence[float], down: Scale) -> str:
+    colour = _colour(path)
+    inside = "var(--st-background-color)" if path.correct is False else colour
+    shape = SHAPES["circle"].format(look=f'fill="{inside}" stroke="{colour}" stroke-width="4"')
     word = {True: ", right", False: ", wrong", None: ""}[path.correct]
-    return dict(
-        type="scatter",
-        x=list(orderings),
-        y=list(path.ranks),
-        mode="lines+markers",
-        name=path.frame,
-        opacity=1.0 if path.chosen else 0.6,
-        line={"color": colour, "width": 4 if path.chosen else 1.5, "dash": "dot" if path.correct is False else "solid"},
-        marker={"size": 9, "symbol": "circle-open" if path.correct is False else "circle", "line": {"width": 2}},
-        hovertemplate=f"{path.frame}{word}<br>rank %{{y}} by %{{x}}<extra></extra>",
+    return "".join(
+        point_svg(x, down(rank), shape, f"{path.frame}{word}: rank {rank:,} by {ordering}", f"point {_kind(path)}")
+        for x, rank, ordering in zip(places, path.ranks, orderings, strict=True)
     )
+
+
+def _colour(path: Path) -> str:
+    return {True: RIGHT, False: WRONG, None: NEUTRAL}[path.correct]
+
+
+def _kind(path: Path) -> str:
+    return "chosen" if path.chosen else "other"

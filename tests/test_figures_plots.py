@@ -1,4 +1,4 @@
-"""Recall curves as SVG: what is drawn where, and that each mark says its numbers."""
+"""Plots as SVG, recall curves and ranks: what is drawn where, and that each mark says its numbers."""
 
 import math
 import re
@@ -8,11 +8,13 @@ import pytest
 
 from butf.figures.counting import marked_curve
 from butf.figures.curves import Panel, curves_html, curves_svg
+from butf.figures.ranks import Path, ranks_svg
 from butf.figures.recall import Curve
 from butf.figures.shapes import SHAPES, model_shape
 from butf.figures.theme import MODEL_SYMBOLS, model_symbol
 
 CURVE = Curve("bu-tf", [1, 5, 10], [0.5, 0.7, 0.9], [0.4, 0.6, 0.8], [0.6, 0.8, 1.0])
+COLOURS = ("#1a8754", "#cc4b37", "#808a94")  # right, wrong, not known
 OTHER = Curve("image-only", [1, 5, 10], [0.2, 0.3, 0.4], [0.1, 0.2, 0.3], [0.3, 0.4, 0.5])
 
 
@@ -36,14 +38,14 @@ def corners(element: ElementTree.Element) -> list[tuple[float, float]]:
 def scale(svg: ElementTree.Element) -> dict[int, float]:
     """Where the gridline of each recall runs, in percent from the top."""
     lines = [share(line.get("y1")) for line in of(svg, "grid") if line.get("y1") == line.get("y2")]
-    words = [int(text.text.removesuffix(" %")) for text in of(svg, "recall")]
+    words = [int(text.text.removesuffix(" %")) for text in of(svg, "row")]
     return dict(zip(words, lines, strict=True))
 
 
 def test_marks_lines_and_bands_stand_at_their_numbers_between_the_gridlines():
     svg = drawing(curves_svg([CURVE], "candidates N", "curves"))
     rows = scale(svg)
-    ticks = {text.text: share(text.get("x")) for text in of(svg, "tick")}
+    ticks = {text.text: share(text.get("x")) for text in of(svg, "column")}
     assert list(rows) == [0, 25, 50, 75, 100] and list(ticks) == ["1", "5", "10"]
 
     def recall(y: float) -> float:
@@ -80,7 +82,8 @@ def test_models_are_told_apart_by_colour_dash_and_mark_and_bands_lie_behind_all_
     assert (blue.get("stroke"), purple.get("stroke")) == ("#3a86d0", "#b03a86")
     assert blue.get("stroke-dasharray") and not purple.get("stroke-dasharray")
     assert [(band.get("fill")) for band in of(svg, "band")] == ["#3a86d0", "#b03a86"]
-    kinds = [element.get("class") for element in svg.iter() if element.get("class") in ("band", "line", "point")]
+    classes = ((element.get("class") or "").strip() for element in svg.iter())
+    kinds = [kind for kind in classes if kind in ("band", "line", "point")]
     assert kinds == ["band"] * 2 + ["line"] * 2 + ["point"] * 6
     shapes = [mark.find("g")[0].tag for mark in of(svg, "point")]
     assert shapes == ["circle"] * 3 + ["path"] * 3
@@ -90,7 +93,7 @@ def test_one_point_alone_stands_in_the_middle_and_none_leave_the_grid():
     one = drawing(curves_svg([Curve("bu-tf", [5], [0.5], [0.4], [0.6])], "N", "one"))
     assert [share(mark.get("x")) for mark in of(one, "point")] == [50]
     none = drawing(curves_svg([Curve("bu-tf", [], [], [], [])], "N", "none"))
-    assert of(none, "point") == of(none, "tick") == [] and len(of(none, "grid")) == 5
+    assert of(none, "point") == of(none, "column") == [] and len(of(none, "grid")) == 5
 
 
 def test_each_panel_has_its_heading_and_its_words_for_the_blind():
@@ -110,9 +113,35 @@ def test_the_curve_marks_n_and_the_rank_of_the_query():
     assert words.text == "50 %" and share(words.get("y")) == scale(svg)[50]
     own, from_rank = of(svg, "own")
     assert share(own.get("x1")) == places[4] and from_rank.text == "this query, from 5"
-    assert [text.text for text in of(svg, "tick")] == ["1", "2", "5"]
+    assert [text.text for text in of(svg, "column")] == ["1", "2", "5"]
     for never in (0, 60, None):
         assert of(drawing(marked_curve(curve, 3, never, "marked")), "own") == []
+
+
+def test_ranks_stand_at_their_logarithms_below_their_orderings_with_1_on_top():
+    paths = [Path("a/<1>", [1, 10, 100], True, chosen=True), Path("b", [3, 1, 2], False), Path("c", [2, 4, 4], None)]
+    svg = drawing(ranks_svg(("main", "both", "side"), paths, "ranks"))
+    heads = [share(head.get("x")) for head in of(svg, "column")]
+    lines = {line.get("stroke"): line for line in of(svg, "line")}
+    assert {tuple(x for x, _ in corners(line)) for line in lines.values()} == {tuple(heads)}
+    first, second, third = (y for _, y in corners(lines["#1a8754"]))
+    assert 0 < first < second < third < 100 and third - second == pytest.approx(second - first, abs=0.02)
+    assert corners(lines["#cc4b37"])[1][1] == first
+    words = [text.text for text in of(svg, "row")]
+    assert words == ["1", "2", "5", "10", "20", "50", "100", "rank"]
+
+
+def test_a_wrong_place_is_hollow_and_dotted_and_the_chosen_one_thick_and_on_top():
+    paths = [Path("a/<1>", [1, 2], True, chosen=True), Path("b", [3, 1], False), Path("c", [2, 4], None)]
+    svg = drawing(ranks_svg(("main", "both"), paths, "ranks"))
+    lines = {line.get("stroke"): line for line in of(svg, "line")}
+    right, wrong, unknown = (lines[colour] for colour in COLOURS)
+    assert wrong.get("stroke-dasharray") and not right.get("stroke-dasharray") and not unknown.get("stroke-dasharray")
+    assert "chosen" in right.get("class") and of(svg, "line")[-1] is right
+    marks = {mark.find("title").text: mark for mark in of(svg, "point")}
+    assert "a/<1>, right: rank 1 by main" in marks and "c: rank 4 by both" in marks
+    assert marks["b, wrong: rank 3 by main"].find("g")[0].get("fill") != COLOURS[1]
+    assert marks["a/<1>, right: rank 1 by main"].find("g")[0].get("fill") == COLOURS[0]
 
 
 def test_every_method_has_a_shape_of_its_own_and_so_has_a_run():

@@ -1,0 +1,66 @@
+"""Pieces of plots as SVG: light, where one click draws many anew and Plotly would take its time.
+
+A plot is as wide as its place and of fixed height: positions are percentages of it from the upper left corner, and only
+texts and marks keep their size. The looks are in `static/plot.css`; words are escaped.
+"""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from math import log
+
+from butf.figures.shapes import SIDE
+
+MARK = 10
+"""How wide a mark is, in pixels."""
+
+Scale = Callable[[float], float]
+
+
+def log_scale(values: Sequence[float], inset: float) -> Scale:
+    """Where a value stands: the least at `inset`, the greatest at 100 - `inset`, in between by the logarithm."""
+    low, high = (log(min(values)), log(max(values))) if values else (0.0, 0.0)
+
+    def place(value: float) -> float:
+        share = (log(value) - low) / (high - low) if high > low else 0.5
+        return inset + share * (100 - 2 * inset)
+
+    return place
+
+
+def plot_svg(label: str, grid: str, lines: str, points: str, titles: str = "") -> str:
+    """A plot of these pieces; `label` is read to the blind."""
+    return (
+        f'<svg class="plot" role="img" aria-label="{escape(label)}">{grid}'
+        f'<svg viewBox="0 0 100 100" preserveAspectRatio="none">{lines}</svg>{points}{titles}</svg>'
+    )
+
+
+def row_svg(y: float, word: str) -> str:
+    """A level line of the grid with its word to the left."""
+    return (
+        f'<line class="grid" x1="0" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>'
+        f'<text class="row" x="0" y="{y:.2f}%" dx="-0.5em" dy="0.35em">{escape(word)}</text>'
+    )
+
+
+def column_svg(x: float, word: str, above: bool = False) -> str:
+    """An upright line of the grid with its word below or above."""
+    at, down = ("0", "-0.6em") if above else ("100%", "1.35em")
+    return (
+        f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
+        f'<text class="column" x="{x:.2f}%" y="{at}" dy="{down}">{escape(word)}</text>'
+    )
+
+
+def corners(xs: Sequence[float], ys: Sequence[float]) -> str:
+    """The `points` of a line or an area."""
+    return " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(xs, ys, strict=True))
+
+
+def point_svg(x: float, y: float, shape: str, said: str, kind: str = "point") -> str:
+    """A mark, drawn in the field of `butf.figures.shapes`, that says its numbers to who points at it or near it."""
+    at = f"scale({MARK / SIDE:.3f}) translate({-SIDE / 2:g} {-SIDE / 2:g})"
+    return (
+        f'<svg class="{kind}" x="{x:.2f}%" y="{y:.2f}%"><title>{escape(said)}</title>'
+        f'<circle class="reach" r="{MARK}" fill="transparent"/><g transform="{at}">{shape}</g></svg>'
+    )
