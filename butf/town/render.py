@@ -42,6 +42,7 @@ class Renderer:
         config = district.config
         self._district, self._samples = district, samples
         self._condition = condition = condition.at_season(config.season)
+        self.plan = district.plan
         self.poses = make_poses(config, district.plan, condition)
         self._traffic = Traffic(config, district.plan, condition, self.poses, district.fleet)
         self._scene = Scene(joined([district.static, district.dynamic(condition)]))
@@ -57,13 +58,11 @@ class Renderer:
 
     def picture(self, index: int) -> Picture:
         """The frame at place `index`."""
-        district, shape = self._district, (self.camera.height, self.camera.width)
-        traffic, middles = self._traffic.at(index)
-        shift = np.array([*district.origin, 0.0])
-        self._scene.set_traffic(traffic.moved(-shift[0], -shift[1]), middles - district.origin)
+        shape = (self.camera.height, self.camera.width)
+        shift = self._set_traffic(index)
         eye = (self.poses.position[index] - shift).astype(np.float32)
         yaw = float(self.poses.yaw[index])
-        rng = stream(district.config, "frame", district.split, self._condition.name, index)
+        rng = stream(self._district.config, "frame", self._district.split, self._condition.name, index)
 
         forward = np.float32([np.cos(yaw), np.sin(yaw), 0])
         directions, axial = self._rays.centres(yaw)
@@ -84,6 +83,30 @@ class Renderer:
         depth = self._image(seen, surface.distance * axial[seen], 0.0)
         classes = self._image(seen, surface.kind, CLASS["sky"])
         return Picture(rgb, depth, self._image(seen, _reflectance(surface), 0.0), classes)
+
+    def echoes(
+        self, index: int, origins: np.ndarray, directions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What pulses from `origins` (N, 3) metres in the town's frame along unit `directions` (N, 3) meet, with the
+        traffic of frame `index`: the rows (M,) of those that meet something, metres (M,), and reflectance (M,)."""
+        shift = self._set_traffic(index)
+        start = np.ascontiguousarray(origins - shift, dtype=np.float32)
+        along = np.ascontiguousarray(directions, dtype=np.float32)
+        hits = self._scene.first_hits(start, along)
+        seen = np.flatnonzero(hits.row >= 0)
+        surface = self._surfaces.at(start[seen], along[seen], _taken(hits, seen))
+        return seen, surface.distance, _reflectance(surface)
+
+    def stream(self, *key: int | str) -> np.random.Generator:
+        """A random stream of this traversal's own."""
+        return stream(self._district.config, *key, self._district.split, self._condition.name)
+
+    def _set_traffic(self, index: int) -> np.ndarray:
+        """Place the vehicles of frame `index`; gives the origin (3,) of the scene in the town's frame."""
+        traffic, middles = self._traffic.at(index)
+        origin = self._district.origin
+        self._scene.set_traffic(traffic.moved(-origin[0], -origin[1]), middles - origin)
+        return np.array([*origin, 0.0])
 
     def _image(self, seen: np.ndarray, values: np.ndarray, empty: float) -> np.ndarray:
         image = np.full(self.camera.height * self.camera.width, empty, values.dtype)
