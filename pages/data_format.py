@@ -1,4 +1,4 @@
-"""What a data set looks like on disk, for those who make one. Part of the Data page."""
+"""What a data set, and what can be converted into one, looks like on disk. Part of the Data page."""
 
 import streamlit as st
 
@@ -23,10 +23,66 @@ TREE_SAYS = (
 )
 
 
-def draw() -> None:
-    for title, text, language in (
-        ("The folder", TREE, None), ("frames.csv", TABLE, None), ("dataset.json", MANIFEST, "json"),
-    ):  # fmt: skip
-        st.caption(title)
-        st.code(text, language)
-    st.caption(TREE_SAYS)
+PHOTOS = """IMG_0001.jpg
+IMG_0002.jpg
+evening/IMG_0107.jpg
+positions.csv"""
+POSITIONS = """filename,latitude,longitude,role
+IMG_0001.jpg,48.8041,2.2910,database
+IMG_0107.jpg,48.8043,2.2913,query"""
+PHOTOS_SAY = (
+    "The table is not needed where the photographs have GPS in their EXIF. Without a column role or split, an even "
+    "share is asked and the others are the database; altitude, time and heading are optional. Whatever is left out is "
+    "named with its reason."
+)
+BENCHMARK = """database/@0448000.00@5405000.00@31@U@…@.jpg
+database/@0448020.00@5405000.00@31@U@…@.jpg
+queries/@0448003.50@5405001.20@31@U@…@.jpg
+queries_night/@0448004.10@5405000.70@31@U@…@.jpg"""
+FIELDS = """@easting@northing@zone number@zone letter
+@latitude@longitude@pano id@tile@heading
+@pitch@roll@height@timestamp@note@.jpg"""
+BENCHMARK_SAYS = (
+    "Easting and northing in metres are needed, the rest may be empty; the letter is a latitude band. queries_night/ "
+    "becomes a condition of its own."
+)
+RECORDING = """frame-000000.color.jpg
+frame-000000.depth.png
+frame-000000.pose.txt
+camera-intrinsics.txt"""
+POSE = """1 0 0 0.25
+0 1 0 0.00
+0 0 1 1.50
+0 0 0 1"""
+RECORDING_SAYS = (
+    "The pose takes the camera (x right, y down, z forward) to the world, in metres; y of the world is down."
+)
+Part = tuple[str, str, str | None]
+FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {
+    "Photographs": (
+        "What photographs may come with",
+        (("The folder", PHOTOS, None), ("positions.csv", POSITIONS, None)),
+        PHOTOS_SAY,
+    ),
+    "Benchmark": (
+        "What a benchmark looks like",
+        (("The folder", BENCHMARK, None), ("A name", FIELDS, None)),
+        BENCHMARK_SAYS,
+    ),
+    "RGB-D": ("What a recording looks like", (("The folder", RECORDING, None), ("A pose", POSE, None)), RECORDING_SAYS),
+}
+OURS = (
+    "What a data set looks like",
+    (("The folder", TREE, None), ("frames.csv", TABLE, None), ("dataset.json", MANIFEST, "json")),
+    TREE_SAYS,
+)
+
+
+def draw(way: str) -> None:
+    """What the way in of this label expects: our format, unless it is converted from another."""
+    title, parts, words = FORMATS.get(way, OURS)
+    with st.expander(title, expanded=True, icon=":material/folder_open:"):
+        for name, text, language in parts:
+            st.caption(name)
+            st.code(text, language)
+        st.caption(words)

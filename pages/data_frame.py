@@ -14,7 +14,8 @@ QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d",
 def draw(frames: Frames, i: int) -> None:
     """The picture and every modality that the frame has, and where, when and which way it was taken."""
     name, absent = str(frames.frame[i]), []
-    places = (place for _ in range(2) for place in st.columns(2, gap="small"))
+    across = 2 if frames.modalities else 1
+    places = (place for _ in range(2) for place in st.columns(across, gap="small"))
     with next(places).container(gap="xxsmall", key="chosen"), shared.told_plainly():
         st.html(heading_html("Picture", f"{name}, {frames.split[i]}"))
         st.image(frames.image(i), width="stretch", alt=f"The picture {name}")

@@ -23,11 +23,11 @@ def draw() -> None:
         return
     left, right = st.columns([1.35, 1], gap="large")
     with left.container(border=True, key="import-form"):
-        ask()
+        way = ask()
     incoming = st.session_state.get("incoming")
     if incoming is None:
-        with right, st.expander("What a data set looks like", expanded=True, icon=":material/folder_open:"):
-            data_format.draw()
+        with right:
+            data_format.draw(way.label)
         return
     with right:
         data_preview.draw_verdict(incoming)
@@ -36,8 +36,8 @@ def draw() -> None:
     data_preview.draw(incoming)
 
 
-def ask() -> None:
-    """Where the data are, and the button that checks them."""
+def ask() -> Way:
+    """Where the data are, and the button that checks them; gives the way that was chosen."""
     way = ask_way()
     st.caption(way.about)
     stage = way.ask()
@@ -47,6 +47,7 @@ def ask() -> None:
         forget()
         with shared.told_plainly(), shown_progress(way.first) as progress:
             st.session_state["incoming"] = stage(progress)
+    return way
 
 
 def ask_way() -> Way:
@@ -57,7 +58,7 @@ def ask_way() -> Way:
     )
     ways = {way.label: way for way in WAYS if way.group == group}
     labels = list(ways)
-    label = st.segmented_control(
+    label = st.pills(
         "Which", labels, default=labels[0], required=True, key=f"way-{group}", on_change=forget,
         label_visibility="collapsed",
     )  # fmt: skip

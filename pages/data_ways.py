@@ -90,7 +90,7 @@ def ask_path(example: str, label: str = PATH, disabled: bool = False) -> str:
 
 def ask_radius(place: st.delta_generator.DeltaGenerator, key: str) -> float:
     words = "Same place within, m"
-    return place.number_input(words, 1.0, 1000.0, 25.0, 5.0, key=f"{key}-radius", on_change=forget)
+    return place.number_input(words, 1.0, 1000.0, 25.0, 5.0, "%g", key=f"{key}-radius", on_change=forget)
 
 
 def most_mb() -> int:

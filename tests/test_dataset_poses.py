@@ -9,9 +9,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from butf.dataset.manifest import PlaceRule
-from butf.importers.pose_split import NEIGHBOUR, SAME_PLACE, Parts, split_by_pose
 from butf.dataset.poses import angles_deg, quaternions
 from butf.errors import BadInput
+from butf.importers.pose_split import NEIGHBOUR, SAME_PLACE, Parts, split_by_pose
 
 
 def scipy_order(quaternion: np.ndarray) -> np.ndarray:
