@@ -38,6 +38,7 @@ def photo(path: Path, shade: int, gps: dict[int, object] | None = None, **more: 
     width, height = more.get("size", (40, 30))
     pixels = np.random.default_rng(shade).integers(0, 255, (height, width, 3), dtype=np.uint8)
     exif = Image.Exif()
+    exif[Base.Make] = "none"  # Pillow writes no EXIF into a PNG that has GPS alone
     if "orientation" in more:
         exif[Base.Orientation] = more["orientation"]
     for key, tag in (("taken", Base.DateTimeOriginal), ("offset", Base.OffsetTimeOriginal)):
