@@ -39,6 +39,13 @@ def draw(choice: shared.Choice, models: Sequence[Model]) -> None:
     if len(models) < 2:
         st.info(ONE_MODEL, icon=":material/compare_arrows:")
         return
+    draw_pair(choice, models)
+    draw_gains(loading.evaluation_of(choice, models))
+
+
+@st.fragment
+def draw_pair(choice: shared.Choice, models: Sequence[Model]) -> None:
+    """Two models that are asked for here; another pair draws nothing else anew."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="pair"):
         pair = ask_pair(models)
     searches = loading.searches_of(choice, pair)
@@ -51,7 +58,6 @@ def draw(choice: shared.Choice, models: Sequence[Model]) -> None:
         st.plotly_chart(pairs.pairs_figure(found), key="pairs", alt=alt)
     right.html(pairs.pairs_html(found))
     st.caption(TEST.format(side=AREA_RADII * choice.rule.radius_m))
-    draw_gains(loading.evaluation_of(choice, models))
 
 
 def draw_gains(evaluation: dict[str, Any]) -> None:

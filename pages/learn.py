@@ -23,7 +23,14 @@ def main() -> None:
         lesson = one_of("Lesson", list(LESSONS), "lesson")
         with st.popover("References", icon=":material/menu_book:"):
             st.html(references_html())
-    LESSONS[lesson]()
+    draw_lesson(lesson)
+
+
+@st.fragment
+def draw_lesson(lesson: str) -> None:
+    """A lesson; what is moved in it draws nothing else anew."""
+    with shared.told_plainly():
+        LESSONS[lesson]()
 
 
 shared.enter_app()
