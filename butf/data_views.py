@@ -22,7 +22,14 @@ MANY_DOTS = 1500
 MANY_BUILDINGS = 1000
 GAP = 4.0
 SIDE_HEIGHT, CLASS_HEIGHT = 234, 214
-MEANING = {"depth": "how far away", "reflectance": "how bright to the lidar", "semantics": "what it is"}
+MEANING = {
+    "depth": "how far away",
+    "reflectance": "how bright to the lidar",
+    "lidar": "how far away, as a lidar measured it",
+    "points": "how far away, where a lidar's point falls into the picture",
+    "returns": "how bright to the lidar, where a point falls into the picture",
+    "semantics": "what it is",
+}
 
 
 def points(frames: Frames) -> np.ndarray:

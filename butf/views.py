@@ -12,7 +12,7 @@ from butf.browse import Asked
 from butf.dataset.class_metrics import ClassErrors, class_errors
 from butf.dataset.depth_metrics import DepthErrors, depth_errors
 from butf.dataset.frames import Frames
-from butf.dataset.modalities import Map, default_encoding
+from butf.dataset.modalities import Map, default_encoding, is_depth
 from butf.figures.classes import class_figure, legend_html, wrong_figure
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
@@ -118,7 +118,7 @@ def class_panels(view: SideView, names: Sequence[str]) -> list[Panel]:
 def side_scale(frames: Frames, modality: str) -> Scale:
     """The range that the data set gives for a modality: log metres for depth, linear for the others."""
     encoding = default_encoding(frames, modality)
-    return Scale(encoding.near, encoding.far, "m" if modality == "depth" else "", modality == "depth")
+    return Scale(encoding.near, encoding.far, "m" if is_depth(modality) else "", is_depth(modality))
 
 
 def coverage(side: Map) -> str:

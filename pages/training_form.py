@@ -7,7 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from butf.dataset.frames import find_datasets
-from butf.dataset.modalities import MODALITIES
+from butf.dataset.modalities import LEARNABLE
 from butf.networks import zoo
 from butf.networks.methods import ABOUT
 from butf.networks.trunk import TRUNKS
@@ -19,7 +19,7 @@ from butf.training.start import ADAPTABLE
 from pages import shared
 
 CHOICES = {
-    "modality": tuple(MODALITIES),
+    "modality": LEARNABLE,
     "trunk": TRUNKS,
     "device": ("auto", "cpu", "cuda"),
     "extra": EXTRA,

@@ -1,4 +1,9 @@
-"""Side modalities: depth, reflectance and semantics on disk, as numbers, and as a network's targets in 0..1."""
+"""Side modalities on disk, as numbers, and as a network's targets in 0..1.
+
+Depth is the truth where a data set has it; `lidar` is depth as a lidar measured it, filled between its points
+(`butf.densify`). A network that learns from either reconstructs depth. `points` and `returns` are what that was made
+of: depth and reflectance in the pixels that a point falls into, nothing in the others; nobody learns from these.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +36,7 @@ class Modality:
     form: str
     colours: str
     encodings: tuple[str, ...]
+    sparse: bool = False
 
 
 MODALITIES = {
@@ -38,9 +44,15 @@ MODALITIES = {
     for modality in (
         Modality("depth", "m", "16-bit PNG, metres x 256", "ramp", ("log", "inverse", "linear")),
         Modality("reflectance", "0..1", "8-bit grey PNG, 0..255 = 0..1", "grey", ("identity",)),
+        Modality("lidar", "m", "16-bit PNG, metres x 256", "ramp", ("log", "inverse", "linear")),
+        Modality("points", "m", "16-bit PNG, metres x 256", "ramp", ("log", "inverse", "linear"), sparse=True),
+        Modality("returns", "0..1", "8-bit grey PNG, 0..255 = 0..1", "grey", ("identity",), sparse=True),
         Modality("semantics", "class id", "8-bit palette PNG of class ids", "palette", ("classes",)),
     )
 }
+
+
+LEARNABLE = tuple(name for name, modality in MODALITIES.items() if not modality.sparse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +126,17 @@ def known(name: str) -> Modality:
     return MODALITIES[name]
 
 
+def is_depth(name: str) -> bool:
+    """Whether a modality gives metres along the optical axis."""
+    return known(name).unit == "m"
+
+
 def default_encoding(frames: Frames, modality: str = "depth") -> Encoding:
-    """The encoding a data set suggests: the modality's first kind, with dataset.json's near and far (or classes)."""
+    """The encoding a data set suggests: the modality's first kind, with dataset.json's near and far (or classes); that
+    of depth for a lidar's."""
     declared, kind = frames.modalities.get(modality, {}), known(modality).encodings[0]
-    if modality == "depth":
-        return Encoding(modality, kind, float(declared.get("near_m", 1.0)), float(declared.get("far_m", 100.0)))
+    if is_depth(modality):
+        return Encoding("depth", kind, float(declared.get("near_m", 1.0)), float(declared.get("far_m", 100.0)))
     last = max(len(declared.get("classes", ())) - 1, 1) if modality == "semantics" else 1
     return Encoding(modality, kind, 0.0, float(last))
 
@@ -130,13 +148,15 @@ def read_map(path: Path | str, name: str, classes: int | None = None) -> Map:
     """
     modality = known(name)
     picture = read_pixels(path)
-    expected = {"depth": ("I;16", "I;16B", "I"), "reflectance": ("L",), "semantics": ("P", "L")}[name]
+    expected = {"16-bit": ("I;16", "I;16B", "I"), "8-bit grey": ("L",), "8-bit palette": ("P", "L")}[
+        modality.form.partition(" PNG")[0]
+    ]
     if picture.mode not in expected:
         raise BadInput(f"{path} is {mode_in_words(picture.mode)}; expected {modality.form}")
     stored = np.asarray(picture)
-    if name == "depth":
+    if is_depth(name):
         return Map(name, (stored / DEPTH_SCALE).astype(np.float32), stored > 0)
-    if name == "reflectance":
+    if modality.unit == "0..1":
         return Map(name, stored.astype(np.float32) / 255, stored > 0)
     if classes is not None:
         strange = stored[(stored >= classes) & (stored != UNLABELLED)]
@@ -155,11 +175,11 @@ def write_map(path: Path | str, side: Map) -> None:
 def map_bytes(side: Map) -> bytes:
     """The PNG file of a side map."""
     values = np.where(side.valid, np.nan_to_num(side.values), 0)
-    if known(side.name).name == "depth":
+    if is_depth(side.name):
         # A measured surface nearer than 1/256 m must not become "no measurement".
         stored = np.clip(np.rint(values * DEPTH_SCALE), 1, 65535) * side.valid
         picture = Image.fromarray(stored.astype(np.uint16))
-    elif side.name == "reflectance":
+    elif known(side.name).unit == "0..1":
         picture = Image.fromarray((np.clip(np.rint(values * 255), 1, 255) * side.valid).astype(np.uint8))
     else:
         picture = Image.fromarray(np.where(side.valid, np.rint(values), UNLABELLED).astype(np.uint8), mode="L")

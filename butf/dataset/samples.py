@@ -25,13 +25,20 @@ class Samples(Dataset):
     """
 
     def __init__(
-        self, frames: Frames, indices: np.ndarray, size: tuple[int, int], encoding: Encoding | None = None
+        self,
+        frames: Frames,
+        indices: np.ndarray,
+        size: tuple[int, int],
+        encoding: Encoding | None = None,
+        modality: str | None = None,
     ) -> None:
-        """`size` is (W, H) in pixels; without `encoding` no side maps are read."""
+        """`size` is (W, H) in pixels; without `encoding` no side maps are read. `modality` names the maps to read
+        where they are not those of the encoding: a lidar's in place of depth."""
         self.frames = frames
         self.indices = np.asarray(indices, np.int64)
         self.size = size
         self.encoding = encoding
+        self.modality = modality or (encoding.modality if encoding else None)
         count, (width, height) = len(self.indices), size
         side = (count, 1, height // SIDE_STRIDE, width // SIDE_STRIDE)
         # Left unwritten: the system hands out pages only as they are filled.
@@ -61,7 +68,7 @@ class Samples(Dataset):
         self._images[k] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
         self._sides[k], self._valid[k] = 0, False
         if self.encoding is not None:
-            side = self.frames.modality(index, self.encoding.modality)
+            side = self.frames.modality(index, self.modality)
             if side is not None:
                 self._sides[k], self._valid[k] = self._encoded(side, self.encoding)
         self._kept[k] = True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from butf.dataset.manifest import Camera
+from butf.dataset.modalities import Map
 from butf.densify.cloud import Cloud
 
 NEAREST_M = 0.3
@@ -24,6 +25,18 @@ class Sparse:
     def measured(self) -> np.ndarray:
         """(H, W) bool."""
         return self.depth > 0
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        """The samples as they are written to disk: `points`, and `returns` where there is reflectance."""
+        points = Map("points", self.depth, self.measured)
+        return (points,) if self.reflectance is None else (points, Map("returns", self.reflectance, self.measured))
+
+    @classmethod
+    def of(cls, points: Map, returns: Map | None) -> Sparse:
+        """The samples that `maps` were written from."""
+        depth = np.where(points.valid, points.values, 0).astype(np.float32)
+        return cls(depth, None if returns is None else np.where(points.valid, returns.values, 0).astype(np.float32))
 
     def where(self, mask: np.ndarray) -> Sparse:
         """Only the pixels of a mask (H, W)."""

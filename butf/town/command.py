@@ -7,6 +7,7 @@ from pathlib import Path
 
 from butf.town.conditions import CONDITIONS
 from butf.town.config import LIMITS, PRESETS, SPLITS, parse_setting, preset
+from butf.town.lidar import LIDARS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stride", type=int, default=1, help="render every n-th place only")
     parser.add_argument("--samples", type=int, choices=(1, 2), default=2, help="1: no antialiasing, faster")
     parser.add_argument(
+        "--lidar",
+        choices=list(LIDARS),
+        help="add depth maps as this lidar would measure them (modality lidar), also to a town that is there already",
+    )
+    parser.add_argument(
         "--set",
         metavar="KNOB=VALUE",
         action="append",
@@ -36,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from butf.town.writer import write_town
 
     config = preset(args.preset, args.seed).changed(**dict(parse_setting(text) for text in args.settings))
-    out = write_town(args.out, config, args.workers, args.splits, args.conditions, args.stride, args.samples)
+    chosen = args.splits, args.conditions, args.stride
+    out = write_town(args.out, config, args.workers, *chosen, args.samples, args.lidar)
     print(out)
     return 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butf.dataset.manifest import Camera
 from butf.densify.cloud import Cloud
 from butf.errors import BadInput
 from butf.town.render import Renderer
@@ -61,6 +62,11 @@ class Scanner:
         self._renderer, self.lidar = renderer, lidar
         self._directions = _pulses(lidar)
         self._intervals: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def camera(self) -> Camera:
+        """The camera whose frames are scanned."""
+        return self._renderer.camera
 
     def cloud(self, index: int) -> Cloud:
         """What the lidar has measured around the camera of frame `index`, in that camera's frame."""

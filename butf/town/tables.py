@@ -22,8 +22,9 @@ FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}  # of a split's fra
 AREA_MARGIN = 20.0  # metres round the outer junctions
 
 
-def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], list[int]]) -> None:
-    """The tables of a town whose places `chosen[split, condition]` were rendered."""
+def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], list[int]], lidar: str = "") -> None:
+    """The tables of a town whose places `chosen[split, condition]` were rendered; `lidar` names the sensor that
+    measured its lidar maps, if any."""
     splits = [split for split in SPLITS if any(split == key[0] for key in chosen)]
     districts = {split: District(config, split) for split in splits}
     write_areas(out / "areas.geojson", _areas(districts))
@@ -34,7 +35,8 @@ def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], li
                 rows = _rows(config, districts[split].plan, condition, chosen[split, name])
                 for column, values in rows.items():
                     table.setdefault(column, []).extend(values)
-    write_frames(out, table, _description(config, [name for name in CONDITIONS if any(name == k[1] for k in chosen)]))
+    shown = [name for name in CONDITIONS if any(name == key[1] for key in chosen)]
+    write_frames(out, table, _description(config, shown, lidar))
 
 
 def _rows(config: TownConfig, plan: Plan, condition, kept: list[int]) -> dict[str, list]:
@@ -58,9 +60,11 @@ def _rows(config: TownConfig, plan: Plan, condition, kept: list[int]) -> dict[st
     }
 
 
-def _description(config: TownConfig, conditions: list[str]) -> dict:
+def _description(config: TownConfig, conditions: list[str], lidar: str) -> dict:
     lat, lon = to_lat_lon(*UTM_ORIGIN)
     seasons = [CONDITIONS[name].at_season(config.season) for name in conditions]
+    scale = {"near_m": 1.0, "far_m": 100.0}
+    measured = {"lidar": scale | {"sensor": lidar}, "points": scale, "returns": {}} if lidar else {}
     return {
         "name": "town",
         "licence": "Apache-2.0",
@@ -68,9 +72,10 @@ def _description(config: TownConfig, conditions: list[str]) -> dict:
         "cameras": [dataclasses.asdict(make_camera(config))],
         "origin": {"lat": round(float(lat), 9), "lon": round(float(lon), 9), "utm_zone": f"{UTM_ZONE}{UTM_BAND}"},
         "modalities": {
-            "depth": {"near_m": 1.0, "far_m": 100.0},
+            "depth": scale,
             "reflectance": {},
             "semantics": {"classes": list(CLASS_NAMES)},
+            **measured,
         },
         "traversals": [{"name": c.name, "condition": c.name, "role": c.role, "labels": c.labels} for c in seasons],
         "place": {"radius_m": 25.0, "angle_deg": None},

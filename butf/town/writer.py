@@ -16,9 +16,12 @@ from PIL import Image
 
 from butf.dataset.modalities import Map, map_bytes
 from butf.errors import BadInput
+from butf.files import read_json
 from butf.town.conditions import CONDITIONS
 from butf.town.config import SPLITS, TownConfig
 from butf.town.district import District
+from butf.town.lidar import Lidar, known
+from butf.town.lidar_maps import MEASURED, Scan, scan_all
 from butf.town.progress import Progress
 from butf.town.render import Picture, Renderer
 from butf.town.tables import FIRST_NUMBER, write_tables
@@ -48,14 +51,16 @@ def write_town(
     conditions: Sequence[str] | None = None,
     stride: int = 1,
     samples: int = 2,
+    lidar: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Render the town into folder `out` and return it.
 
     Only every `stride`-th place of the given `splits` and `conditions` (default: all) is rendered; a frame is the
     same whichever others are asked for. Frames found complete in `out` are kept, so that an interrupted run goes on
-    where it stopped. `workers` processes are used (default: one a core). Raises `BadInput` for unknown names, when
-    `out` holds a town of other settings, or when it cannot be written.
+    where it stopped; `lidar` adds maps of what that sensor (see `lidar.LIDARS`) would give, also to a town rendered
+    before. `workers` processes are used (default: one a core). Raises `BadInput` for unknown names, when `out` holds a
+    town of other settings, or when it cannot be written.
     """
     out = Path(out)
     conditions = tuple(CONDITIONS if conditions is None else conditions)
@@ -65,9 +70,10 @@ def write_town(
         raise BadInput(f"town stride {stride} and samples {samples}; expected stride >= 1 and samples 1 or 2")
     if workers is not None and workers < 1:
         raise BadInput(f"town workers is {workers}; expected at least 1")
+    sensor = known(lidar) if lidar else None
     with _writable(out):
         out.mkdir(parents=True, exist_ok=True)
-        _claim(out, config, samples)
+        measured_by = _claim(out, config, samples, lidar or "")
         chosen = {(s, c): places(config, s, c, stride) for s in splits for c in conditions}
         tasks, count = [], 0
         for (split, condition), all_places in chosen.items():
@@ -80,8 +86,24 @@ def write_town(
         with Progress(count, enabled=progress) as bar:
             for finished in _results(tasks, workers or _cores()):
                 bar.advance(finished)
-        write_tables(out, config, _rendered(out, config))
+        if sensor:
+            scans = [_scan_of(out, config, sensor, *key, all_places) for key, all_places in chosen.items()]
+            with Progress(sum(len(scan.places) for scan in scans), enabled=progress) as bar:
+                for finished in scan_all(scans, workers or _cores()):
+                    bar.advance(finished)
+        write_tables(out, config, _rendered(out, config), measured_by)
     return out
+
+
+def _scan_of(
+    out: Path, config: TownConfig, lidar: Lidar, split: str, condition: str, all_places: Sequence[int]
+) -> Scan:
+    """What is left to scan of a traversal."""
+    # The filled map is written last.
+    todo = [place for place in all_places if not _ends(frame_path(out, "lidar", split, condition, place))]
+    pictures = tuple(frame_path(out, "rgb", split, condition, place) for place in todo)
+    maps = tuple({name: frame_path(out, name, split, condition, place) for name in MEASURED} for place in todo)
+    return Scan(config, lidar, split, condition, tuple(todo), pictures, maps)
 
 
 def _cores() -> int:
@@ -99,7 +121,7 @@ def places(config: TownConfig, split: str, condition: str, stride: int = 1) -> l
 
 def frame_path(out: Path, folder: str, split: str, condition: str, place: int) -> Path:
     """Where a frame's picture or side map lies."""
-    return out / condition / folder / f"{FIRST_NUMBER[split] + place:06d}{_FOLDERS[folder]}"
+    return out / condition / folder / f"{FIRST_NUMBER[split] + place:06d}{_FOLDERS.get(folder, '.png')}"
 
 
 def _check(given: Sequence[str], known: Sequence[str], what: str) -> None:
@@ -117,14 +139,21 @@ def _writable(out: Path) -> Iterator[None]:
         raise BadInput(f"{out} cannot be written ({reason}); free space or choose a writable folder") from error
 
 
-def _claim(out: Path, config: TownConfig, samples: int) -> None:
-    """Notes the settings in `out`; frames of other settings must not be taken for ours."""
+def _claim(out: Path, config: TownConfig, samples: int, lidar: str) -> str:
+    """Notes the settings in `out`; frames of other settings must not be taken for ours. Gives the lidar's name, ""
+    where no maps of one are there or asked for."""
     note = out / "town.json"
-    frames = {name: value for name, value in config.as_dict().items() if not name.endswith("_kept")}
-    text = json.dumps(frames | {"samples": samples}, indent=1) + "\n"
-    if note.exists() and note.read_text(encoding="utf-8") != text:
+    wanted = {name: value for name, value in config.as_dict().items() if not name.endswith("_kept")}
+    wanted["samples"] = samples
+    present = read_json(note) if note.exists() else wanted
+    measured_by = present.pop("lidar", "") if isinstance(present, dict) else ""
+    if present != wanted:
         raise BadInput(f"{out} holds a town of other settings; give another folder or remove it")
-    note.write_text(text, encoding="utf-8")
+    if lidar and measured_by not in ("", lidar):
+        raise BadInput(f"{out} has maps of a {measured_by} lidar; give another folder for {lidar}, or the same lidar")
+    measured_by = measured_by or lidar
+    note.write_text(json.dumps(wanted | ({"lidar": measured_by} if measured_by else {}), indent=1) + "\n", "utf-8")
+    return measured_by
 
 
 def _rendered(out: Path, config: TownConfig) -> dict[tuple[str, str], list[int]]:
@@ -136,15 +165,17 @@ def _rendered(out: Path, config: TownConfig) -> dict[tuple[str, str], list[int]]
 
 def _complete(out: Path, split: str, condition: str, place: int) -> bool:
     """Are all files of the frame there, with their ends?"""
-    for folder, suffix in _FOLDERS.items():
-        try:
-            with frame_path(out, folder, split, condition, place).open("rb") as file:
-                file.seek(-8, os.SEEK_END)
-                if not file.read().endswith(_ENDS[suffix]):
-                    return False
-        except OSError:
-            return False
-    return True
+    return all(_ends(frame_path(out, folder, split, condition, place)) for folder in _FOLDERS)
+
+
+def _ends(path: Path) -> bool:
+    """Is a picture there, with its end?"""
+    try:
+        with path.open("rb") as file:
+            file.seek(-8, os.SEEK_END)
+            return file.read().endswith(_ENDS[path.suffix])
+    except OSError:
+        return False
 
 
 def _results(tasks: list[Task], workers: int) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from butf.dataset.modalities import LEARNABLE
 from butf.errors import BadInput
 from butf.networks.methods import METHODS, TRAINING_STEPS
 from butf.networks.trunk import TRUNKS
@@ -60,7 +61,10 @@ class TrainConfig:
         "for bu-tf-adapted also a bu-tf model, which is adapted in a further training step", LENGTH,
     )  # fmt: skip
     modality: str = option(
-        "depth", "the side modality to learn from: depth, reflectance or semantics, where the data set has it", LOSSES
+        "depth",
+        "the side modality to learn from, where the data set has it: depth, lidar (depth as a lidar measured it), "
+        "reflectance or semantics",
+        LOSSES,
     )
     image_area: int = option(
         19200, "pixels of a picture as the network sees it (19200: 160 x 120); more shows finer detail, slower",
@@ -182,6 +186,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
+        check_choice("modality", self.modality, LEARNABLE)
         check_choice("mining", self.mining, MINING)
         check_choice("transfer_schedule", self.transfer_schedule, SCHEDULES)
         check_choice("extra", self.extra, EXTRA)
@@ -191,6 +196,8 @@ class TrainConfig:
             raise BadInput(f"mining is 'tuples' for {self.method} with pictures of unseen conditions; choose 'places'")
         if (self.method, self.modality) == ("bu-tf-reencode", "semantics"):
             raise BadInput("bu-tf-reencode sees its decoded map as a picture, and classes are none; use bu-tf")
+        if (self.method, self.modality) == ("rgbd", "lidar"):
+            raise BadInput("rgbd is given measured depth at test time too; train bu-tf or hallucination on lidar")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         for name, low in (
             ("steps", 1),

@@ -146,8 +146,8 @@ class Feed:
         return rows
 
     def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
-        key = (self.frames.root, rows.tobytes(), self.size, encoding)
-        return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding))
+        key = (self.frames.root, rows.tobytes(), self.size, encoding, self.config.modality)
+        return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding, self.config.modality))
 
 
 def evenly_drawn(conditions: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
