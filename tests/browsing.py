@@ -58,6 +58,13 @@ class Visitor:
 
         expect(self.page.get_by_test_id("stNumberInputField").first).to_have_value(metres, timeout=PATIENCE_MS)
 
+    def nothing_is_cut(self) -> bool:
+        """Whether the page's main part is as wide as the window, and so is all that is drawn in it."""
+        main = self.page.locator("[data-testid=stMain]")
+        parts = main.locator(":is(img, canvas, svg.plot, .js-plotly-plot, iframe, button, h3)")
+        beyond = "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).length"
+        return main.evaluate("main => main.scrollWidth <= main.clientWidth") and parts.evaluate_all(beyond) == 0
+
     def query(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.page.url).query)
 

@@ -85,9 +85,6 @@ def test_a_failure_leads_to_its_query_on_explore(visitor):
 def test_on_a_phone_no_section_is_cut(browser, server, section):
     tab = Visitor(browser, server, 390, 844)
     opened(tab, section)
-    wide = tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollWidth - main.clientWidth")
-    assert wide == 0
-    cut = "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).length"
-    assert tab.page.locator("[data-testid=stMain] :is(img, canvas, .js-plotly-plot, button, h3)").evaluate_all(cut) == 0
+    assert tab.nothing_is_cut()
     tab.context.close()
     assert tab.faults == []

@@ -19,6 +19,8 @@ class Question:
     condition: str
     query: int
     model: zoo.Model
+    row: DeltaGenerator
+    """Where it was asked, and the lesson asks further."""
 
     @property
     def name(self) -> str:
@@ -35,8 +37,9 @@ def one_of(label: str, options: Sequence[str], key: str, default: str | None = N
     )  # fmt: skip
 
 
-def ask_question(row: DeltaGenerator) -> Question | None:
-    """Condition, query and model, asked in `row`; None, and what to do about it, without a data set or a model."""
+def ask_question() -> Question | None:
+    """Condition, query and model, in one row; None, and what to do about it, without a data set or a model."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="question")
     choice = shared.choice()
     if choice is None:
         return None
@@ -49,12 +52,7 @@ def ask_question(row: DeltaGenerator) -> Question | None:
         chosen = shared.pick(f"Query, of {len(names)}", names, "query", 130, format_func=short.get)
         model = shared.pick("Model", choice.models or (zoo.OFF_THE_SHELF,), "by", 190)
     loaded = loading.models_of([model])
-    return Question(choice, condition, int(rows[names.index(chosen)]), loaded[0]) if loaded else None
-
-
-def question_row() -> DeltaGenerator:
-    """Where a lesson asks: one row, on a phone as many as it takes."""
-    return st.container(horizontal=True, vertical_alignment="bottom", key="question")
+    return Question(choice, condition, int(rows[names.index(chosen)]), loaded[0], row) if loaded else None
 
 
 def stay_at_place(choice: shared.Choice) -> None:

@@ -7,7 +7,7 @@ from butf.figures.gallery import heading_html, metres_text
 from butf.figures.localization import error_figure, ranked_html, way_html
 from butf.teaching import localization
 from pages import loading
-from pages.lessons.asking import ask_question, question_row
+from pages.lessons.asking import ask_question
 
 DIRECT = ("picture", "network", "pose")
 DIRECT_TOLD = (
@@ -21,11 +21,10 @@ INDIRECT_TOLD = (
 
 
 def draw() -> None:
-    row = question_row()
-    asked = ask_question(row)
+    asked = ask_question()
     if asked is None:
         return
-    k = row.slider("Candidates k", 1, 10, 5, key="candidates", bind="query-params", width=260)
+    k = asked.row.slider("Candidates k", 1, 10, 5, key="candidates", bind="query-params", width=260)
     frames, choice = asked.choice.frames, asked.choice
     searches = loading.searches_of(choice, [asked.model])
     result = browse.answers(browse.asked_frame(frames, asked.query), [asked.model], searches, k, choice.rule)[0]

@@ -9,7 +9,7 @@ import torch
 from butf.figures.gallery import heading_html
 from butf.figures.words import assignment_figure, matrix_figure
 from butf.teaching import words
-from pages.lessons.asking import Question, ask_question, one_of, question_row
+from pages.lessons.asking import Question, ask_question, one_of
 
 ALPHAS = {str(alpha): float(alpha) for alpha in (1, 2, 5, 10, 20, 50, 100, 200, 500)} | {"∞ (VLAD)": math.inf}
 ALL = "all words"
@@ -22,12 +22,11 @@ LECTURE = (
 
 
 def draw() -> None:
-    row = question_row()
-    asked = ask_question(row)
+    asked = ask_question()
     if asked is None:
         return
-    count = row.slider("Words K", 2, 16, 8, key="words", bind="query-params", width=180)
-    alpha = row.select_slider("Sharpness α", list(ALPHAS), "20", key="alpha", bind="query-params", width=260)
+    count = asked.row.slider("Words K", 2, 16, 8, key="words", bind="query-params", width=180)
+    alpha = asked.row.select_slider("Sharpness α", list(ALPHAS), "20", key="alpha", bind="query-params", width=260)
     centres = centres_of(asked, count)
     picture = asked.choice.frames.image(asked.query)
     features = words.local_features(asked.model, picture)

@@ -8,7 +8,7 @@ from butf.figures.gallery import heading_html
 from butf.figures.localization import ranked_html
 from butf.teaching.recall import Count, count
 from pages import components, loading
-from pages.lessons.asking import Question, ask_question, question_row
+from pages.lessons.asking import Question, ask_question
 
 MOST = 20
 FRACTION = (
@@ -22,11 +22,10 @@ INTERVAL = (
 
 
 def draw() -> None:
-    row = question_row()
-    asked = ask_question(row)
+    asked = ask_question()
     if asked is None:
         return
-    n = row.slider("First N", 1, MOST, 5, key="n", bind="query-params", width=340)
+    n = asked.row.slider("First N", 1, MOST, 5, key="n", bind="query-params", width=340)
     choice = asked.choice
     searches = loading.searches_of(choice, [asked.model])
     tally = count(searches[0], choice.frames.queries(choice.split)[asked.condition], choice.rule)
