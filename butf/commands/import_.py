@@ -34,6 +34,12 @@ KINDS = {
         "and test/.",
         "pitts30k/images --out data/pitts30k",
     ),
+    "kitti": Kind(
+        "butf.commands.import_kitti",
+        "KITTI raw, odometry or object recordings: scans become dense depth and reflectance",
+        "Import a KITTI drive: pictures of camera 2 and Velodyne scans, which become dense depth and reflectance.",
+        "2011_09_26/2011_09_26_drive_0001_sync --out data/drive-1",
+    ),
     "photos": Kind(
         "butf.commands.import_photos",
         "photographs with GPS in their EXIF, or beside a CSV of latitudes and longitudes",
@@ -45,6 +51,13 @@ KINDS = {
         "RGB-D frames with poses, as in 7-Scenes",
         "Import RGB-D frames with poses: frame-*.color, frame-*.depth, frame-*.pose.txt.",
         "recordings/office --out data/office",
+    ),
+    "robotcar": Kind(
+        "butf.commands.import_robotcar",
+        "traversals of the Oxford RobotCar dataset, with depth and reflectance from its lidar",
+        "Import traversals in the layout of the Oxford RobotCar dataset: stereo/centre, lms_front, gps/ins.csv "
+        "and more in a folder each, beside models/ and extrinsics/. Each frame gets dense depth and reflectance.",
+        "robotcar/ --out data/robotcar --areas areas.geojson",
     ),
 }
 

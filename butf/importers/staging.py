@@ -10,10 +10,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import signal
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,19 +46,24 @@ class Staging:
         self.folder = folder
         self.went_on = ""
 
-    def fill(self, frames: Sequence[FrameFiles], progress: Progress | None = None) -> None:
-        """Write the files of all frames; those that are there already are neither made nor written again."""
-        kept = sum(self._complete(frame) for frame in frames)
+    def fill(self, frames: Sequence[FrameFiles], progress: Progress | None = None, workers: int = 1) -> None:
+        """Write the files of all frames; those that are there already are neither made nor written again.
+
+        With more than one of `workers` they are made in so many processes, for which each `make` can be pickled.
+        """
+        todo = [frame for frame in frames if not self._complete(frame)]
+        missing, kept = set(map(id, todo)), len(frames) - len(todo)
         words = "Frames"
         if kept:
             self.went_on = f"went on with an import that was broken off: {kept:,} of {len(frames):,} frames were there"
             words = f"Frames, going on: {kept:,} of {len(frames):,} were there"
-        for number, frame in enumerate(frames, start=1):
-            if not self._complete(frame):
-                for file, content in frame.make().items():
-                    write_atomic(self.folder / file, content, durable=False)
-            if progress is not None:
-                progress(words, number, len(frames))
+        with closing(_made(todo, workers)) as made:
+            for number, frame in enumerate(frames, start=1):
+                if id(frame) in missing:
+                    for file, content in next(made).items():
+                        write_atomic(self.folder / file, content, durable=False)
+                if progress is not None:
+                    progress(words, number, len(frames))
 
     def _complete(self, frame: FrameFiles) -> bool:
         """Whether its files are there; one that a power cut left empty is not."""
@@ -91,6 +99,29 @@ def resumable_folder(out: Path | str, key: Mapping[str, Any], place: Path | None
         _give_up(error, folder, out)
     finally:
         lock.release()
+
+
+def _made(frames: Sequence[FrameFiles], workers: int) -> Generator[Mapping[str, bytes], None, None]:
+    """What each frame's files hold, one after the other."""
+    if workers < 2 or len(frames) < 2:
+        yield from (frame.make() for frame in frames)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(frames)), context, _settle) as pool:
+        try:
+            yield from pool.map(_make, frames)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _make(frame: FrameFiles) -> Mapping[str, bytes]:
+    return frame.make()
+
+
+def _settle() -> None:
+    """One thread a process, for there are as many processes as cores; Ctrl-C is left to the process that asked."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def require_absent(out: Path) -> None:
