@@ -14,6 +14,7 @@ from app_site import environment
 from browsing import PATIENCE_MS, Visitor
 from conftest import write_tiny_dataset
 from test_dataset_faults import set_cell
+from test_importers_photos import LAT, METRE, at, photo
 
 from benchmarks._serving import installed_browser, serving
 from butf.dataset.frames import Frames
@@ -158,6 +159,53 @@ def test_import_data_with_faults_see_the_list_mend_import_look_delete(visitor: V
     page.get_by_role("button", name="Delete it").click()
     page.get_by_role("heading", name="Data: town").wait_for()  # the first that is left
     assert sorted(path.name for path in (site / "data").iterdir()) == ["drive", "room"]
+
+
+def test_photographs_are_sent_checked_imported_and_found(visitor: Visitor, site: Path) -> None:
+    """Ten photographs of a street, one without a position: by upload, as from a machine that is not the server."""
+    page = visitor.page
+    for i in range(10):
+        photo(site / "holiday" / f"IMG_{i:04d}.jpg", i, at(LAT + 20 * i * METRE), size=(320, 240))
+    photo(site / "holiday" / "scan.jpg", 50, size=(320, 240))
+    visitor.open("data=drive&view=Import+your+own")
+    page.get_by_role("radio", name="To be converted").click()
+    page.get_by_text("What photographs may come with").wait_for()
+    playwright.expect(page.get_by_role("button", name="Check it")).to_be_disabled()
+    with page.expect_file_chooser() as dialog:
+        page.get_by_test_id("stFileUploader").get_by_role("button").last.click()
+    dialog.value.set_files(sorted((site / "holiday").iterdir()))
+    playwright.expect(page.get_by_label("Or the full path")).to_be_disabled()
+    page.get_by_role("button", name="Check it").click()
+    page.get_by_text("Nothing is wrong.").wait_for()
+    page.get_by_text("1 frame left out: no GPS in its EXIF (scan.jpg)").wait_for()
+    page.get_by_text("2 of 2 queries have a true match in the database").wait_for()
+    name = page.get_by_role("textbox", name="Name of the data set")
+    name.fill("holiday")
+    name.press("Enter")
+    visitor.settle()
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("heading", name="Data: holiday").wait_for()
+    visitor.heading("database/000000")
+    page.get_by_text("10 frames in 2 traversals, with pictures alone").wait_for()
+    page.get_by_text("This data set has no depth.").wait_for()
+    assert len(Frames.load(site / "data" / "holiday")) == 10
+    shutil.rmtree(site / "data" / "holiday")
+
+
+def test_on_a_phone_no_form_is_cut(browser, server: str) -> None:
+    tab = Visitor(browser, server, 390, 844)
+    tab.open("data=drive&view=Import+your+own", page="data")
+    tab.page.get_by_role("radio", name="To be converted").click()
+    for label, title in (
+        ("Benchmark", "a benchmark looks"),
+        ("RGB-D", "a recording looks"),
+        ("Photographs", "may come"),
+    ):
+        tab.page.get_by_role("radio", name=label, exact=True).click()
+        tab.page.get_by_text(title).wait_for()
+        fits(tab)
+    tab.context.close()
+    assert tab.faults == []
 
 
 @pytest.mark.parametrize("query", ["data=drive&traversal=night", "data=room", "data=drive&view=Import+your+own"])
