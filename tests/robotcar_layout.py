@@ -33,7 +33,10 @@ INS = (-1.7132, 0.1181, 1.1948, -0.0125, 0.0400, 0.0050)
 LENS = np.array([[0.0, 0, 1, 0], [1, 0, 0, -0.12], [0, 1, 0, 0], [0, 0, 0, 1]])
 LIDAR_IN_CAMERA = (0.0, 0.3, 0.6)  # metres right, down and forward of the lens
 NED = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]])
-HEADER = ["timestamp", "ins_status", "latitude", "longitude", "altitude", "northing", "easting", "down", "utm_zone", "velocity_north", "velocity_east", "velocity_down", "roll", "pitch", "yaw"]
+HEADER = [
+    "timestamp", "ins_status", "latitude", "longitude", "altitude", "northing", "easting", "down", "utm_zone",
+    "velocity_north", "velocity_east", "velocity_down", "roll", "pitch", "yaw",
+]  # fmt: skip
 STEP = ["source_timestamp", "destination_timestamp", "x", "y", "z", "roll", "pitch", "yaw"]
 Track = Callable[[np.ndarray], np.ndarray]
 """Metres of way (N,) -> (N, 4, 4) poses of the lens (x right, y down, z forward) in UTM east, north, up."""
@@ -258,23 +261,30 @@ def plain_track(along: np.ndarray) -> np.ndarray:
 def plain_depth() -> np.ndarray:
     """(H, W) depth that every picture of the plain street has; infinite above the horizon on the right."""
     columns, rows = np.meshgrid(np.arange(CAMERA.width) + 0.5, np.arange(CAMERA.height) + 0.5)
-    with np.errstate(divide="ignore"):
-        ground = np.where(rows > CAMERA.cy, HEIGHT * CAMERA.fy / np.maximum(rows - CAMERA.cy, 1e-9), np.inf)
-        wall = np.where(columns < CAMERA.cx, WALL_M * CAMERA.fx / np.maximum(CAMERA.cx - columns, 1e-9), np.inf)
+    ground = np.where(rows > CAMERA.cy, HEIGHT * CAMERA.fy / np.maximum(rows - CAMERA.cy, 1e-9), np.inf)
+    wall = np.where(columns < CAMERA.cx, WALL_M * CAMERA.fx / np.maximum(CAMERA.cx - columns, 1e-9), np.inf)
     return np.minimum(ground, wall)
 
 
 def plain_recording(name: str, tags: str, along: np.ndarray, scans: tuple[float, float] = (-8.0, 60.0)) -> Recording:
-    """A drive with pictures of noise at `along` (N,) metres and scans from before the first to after the last."""
-    rng = np.random.default_rng(int(along[0] * 10) + len(along))
-    pictures = [rng.integers(0, 255, (CAMERA.height, CAMERA.width, 3), dtype=np.uint8) for _ in along]
+    """A drive with smooth pictures at `along` (N,) metres, and scans from before the first to after the last."""
+    shades = np.linspace(60, 180, CAMERA.width)[None, :, None] + np.zeros((CAMERA.height, 1, 3))
+    pictures = [np.rint(shades + number).astype(np.uint8) for number in range(len(along))]
     way = np.arange(along[0] + scans[0], along[-1] + scans[1], SPEED / LINES_HZ)
     right, down = np.sin(TURNS), np.cos(TURNS)
     below = HEIGHT - LIDAR_IN_CAMERA[1]
-    with np.errstate(divide="ignore"):
-        to_ground = np.where(down > 1e-9, below / np.maximum(down, 1e-9), np.inf)
-        to_wall = np.where(right < -1e-9, WALL_M / np.maximum(-right, 1e-9), np.inf)
+    to_ground = np.where(down > 0, below / np.maximum(down, 1e-9), np.inf)
+    to_wall = np.where(right < 0, WALL_M / np.maximum(-right, 1e-9), np.inf)
     metres = np.minimum(to_ground, to_wall)
     strength = INTENSITY * np.where(to_ground < to_wall, GROUND, WALL)
-    scan = np.column_stack([right * metres, down * metres, strength])[metres < REACH_M]
+    near = metres < REACH_M
+    scan = np.column_stack([right * metres, down * metres, strength])[near]
     return Recording(name, tags, plain_track, pictures, along, [scan] * len(way), way)
+
+
+def write_plain(root: Path) -> Path:
+    """Two drives along the plain wall, with pictures at 0, 0.5, 12 and 24 m of way, the second 1 m further."""
+    along = np.array([0.0, 0.5, 12, 24])
+    drives = [plain_recording("2014-12-09-13-21-02", "night,rain\n", along)]
+    drives.append(plain_recording("2015-02-03-08-45-10", "overcast,roadworks\n", along + 1))
+    return write_set(root, CAMERA, drives)
