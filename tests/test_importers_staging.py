@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,34 @@ def test_a_staging_folder_is_a_plain_folder(tmp_path: Path) -> None:
     folder.fill(frames(2))
     folder.fill(frames(3))
     assert sorted(content(tmp_path)) == ["a/rgb/0.jpg", "a/rgb/1.jpg", "a/rgb/2.jpg"]
+
+
+def shade(number: int) -> dict[str, bytes]:
+    """What a process makes of a frame: told with the process that made it."""
+    return {f"a/rgb/{number}.jpg": f"{number} {os.getpid()}".encode()}
+
+
+def refused(number: int) -> dict[str, bytes]:
+    if number == 3:
+        raise BadInput("frame 3 is broken; mend it")
+    return shade(number)
+
+
+def test_processes_make_frames_in_order_and_none_twice(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    todo = [FrameFiles((f"a/rgb/{i}.jpg",), partial(shade, i)) for i in range(8)]
+    with resumable_folder(tmp_path / "out", KEY) as folder:
+        folder.fill(todo[:3])
+        folder.fill(todo, lambda what, done, total: told.append((done, total)), workers=2)
+    words = [(tmp_path / "out" / f"a/rgb/{i}.jpg").read_text().split() for i in range(8)]
+    assert [int(number) for number, _ in words] == list(range(8))
+    assert {int(process) for _, process in words[:3]} == {os.getpid()}
+    assert os.getpid() not in {int(process) for _, process in words[3:]}
+    assert told == [(number, 8) for number in range(1, 9)]
+
+
+def test_what_a_process_finds_wrong_ends_the_import(tmp_path: Path) -> None:
+    todo = [FrameFiles((f"a/rgb/{i}.jpg",), partial(refused, i)) for i in range(8)]
+    with pytest.raises(BadInput, match="frame 3 is broken"), resumable_folder(tmp_path / "out", KEY) as folder:
+        folder.fill(todo, workers=2)
+    assert not list(tmp_path.iterdir())
