@@ -45,6 +45,11 @@ COMMANDS = {
         "turn a recorded data set into ours",
         "import rgbd recordings/office --out data/office",
     ),
+    "densify": Command(
+        "butf.commands.densify",
+        "fill a data set's lidar samples into dense maps, guided by the pictures",
+        "densify data/drive-1 --out data/drive-1-dense",
+    ),
     "train": Command(
         "butf.commands.train",
         "train a method on a data set, or go on with a run that was stopped",

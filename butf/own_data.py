@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from butf.dataset.frames import Frames, find_datasets
-from butf.dataset.inspection import FILES, Inspection, inspect
+from butf.dataset.contents import files_of, place
+from butf.dataset.frames import find_datasets
+from butf.dataset.inspection import Inspection, inspect
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
 from butf.files import data_dirs, new_folder
-from butf.importers.report import SOURCES
 from butf.importers.staging import LOCK, Progress
 from butf.locks import is_held
 from butf.training import runs
@@ -31,7 +31,6 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")
 ALLOWED = "letters, digits, '-' and '_', at most 60 of them"
 STAGING = ".incoming-"
 STALE_S = 24 * 3600.0
-ABOUT = re.compile(r"(readme|licen[cs]e|notice|copying|citation)[\w.-]*", re.IGNORECASE)
 OFF = "importing and deleting data is switched off here (BUTF_NO_TRAINING); unset it, or use the command line"
 
 
@@ -107,13 +106,13 @@ def take_in(incoming: Incoming, name: str, progress: Progress | None = None) -> 
     if not incoming.inspection.fine:
         raise BadInput(f"{incoming.label} has {incoming.inspection.count} faults; mend them and check it again")
     frames, out = incoming.inspection.frames, home() / name
-    files = list(_files(frames))
-    place = _link if incoming.folder is not None else shutil.copyfile
+    files = list(files_of(frames))
+    put = place if incoming.folder is not None else shutil.copyfile
     with new_folder(out) as folder:
         for made in {(folder / file).parent for file in files}:
             made.mkdir(parents=True, exist_ok=True)
         for number, file in enumerate(files, start=1):
-            place(frames.root / file, folder / file)
+            put(frames.root / file, folder / file)
             if progress is not None:
                 progress("Importing", number, len(files))
     incoming.discard()
@@ -217,26 +216,3 @@ def _only_dataset(folder: Path, label: str) -> Path:
         names = ", ".join(str(path.relative_to(folder)) for path in nearest[:3])
         raise BadInput(f"{label} holds {len(nearest)} data sets ({names}); pack one at a time")
     return nearest[0]
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under a second name, so that a failure later on loses nothing; a copy where there are no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def _files(frames: Frames) -> Iterator[Path]:
-    """The files of a data set, relative to its folder; dataset.json, which makes it one, comes last."""
-    root = frames.root
-    for path in root.iterdir():
-        if path.is_file() and (path.name in (*FILES[1:], SOURCES) or ABOUT.fullmatch(path.name)):
-            yield Path(path.name)
-    for i in range(len(frames)):
-        yield frames.image_path(i).relative_to(root)
-        for modality in frames.modalities:
-            side = frames.modality_path(i, modality)
-            if side is not None:
-                yield side.relative_to(root)
-    yield Path(FILES[0])

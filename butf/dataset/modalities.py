@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEPTH_SCALE = 256.0
 UNLABELLED = 255
+FILLED_FROM = "filled_from"
+"""Key of a modality in dataset.json: the samples that its gaps were filled from. Without it all was measured."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from butf.dataset.frames import Frames, PlaceRule, write_frames
 from butf.dataset.manifest import Camera
-from butf.dataset.modalities import map_bytes
+from butf.dataset.modalities import FILLED_FROM, map_bytes
 from butf.dataset.poses import quaternions
 from butf.dataset.table import QUATERNION, Column
 from butf.densify import densify
@@ -27,8 +27,9 @@ from butf.importers.report import ImportReport, report_of, write_sources
 from butf.importers.staging import FrameFiles, Progress, import_key, read_bytes, require_absent, resumable_folder
 
 PLACE = PlaceRule(radius_m=25.0)
-SIDES = ("points", "returns", "depth", "reflectance")
 RANGE = {"near_m": 2.0, "far_m": 100.0}
+MADE = {FILLED_FROM: "points"}
+SIDES = {"points": RANGE, "returns": {}, "depth": RANGE | MADE, "reflectance": MADE}
 NO_SCAN, NO_PICTURE = "no scan of that name", "no picture of that name"
 APART_M = 1000.0
 NO_POSES = (
@@ -127,7 +128,7 @@ def _meta(
         "source": f"KITTI recording {src.resolve().name}, depth and reflectance filled between lidar points",
         "cameras": [dataclasses.asdict(camera) for camera in dict.fromkeys(cameras)],
         "origin": origin,
-        "modalities": {side: {} if side in ("returns", "reflectance") else RANGE for side in SIDES},
+        "modalities": SIDES,
         "traversals": [{"name": traversal, "condition": traversal, "role": "query", "labels": True}],
         "place": dataclasses.asdict(place),
     }

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from butf.dataset.contents import SOURCES
 from butf.dataset.frames import Frames
 from butf.files import write_atomic
 
-SOURCES = "sources.csv"
 NAMED = 10
 """Names of frames left out that a line gives; `sources.csv` has them all."""
 Left = Mapping[str, Sequence[str]]
