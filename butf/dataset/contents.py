@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from butf.dataset.frames import Frames
 from butf.dataset.inspection import FILES
 from butf.errors import BadInput
-from butf.files import write_atomic
 
 SOURCES = "sources.csv"
 ABOUT = re.compile(r"(readme|licen[cs]e|notice|copying|citation)[\w.-]*", re.IGNORECASE)
@@ -35,15 +36,24 @@ def files_of(frames: Frames) -> Iterator[Path]:
 def place(source: Path, target: Path) -> None:
     """The same file under a second name; a copy where there are no links. Never half a file.
 
-    Raises `BadInput` when the source cannot be read or the target cannot be written.
+    Raises `BadInput` when the source cannot be read, `OSError` when the target cannot be written.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         os.link(source.resolve(), target)  # os.link would give a symbolic link a second name, not what it points to
     except OSError:
-        try:
-            content = source.read_bytes()
-        except OSError as error:
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    try:
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.filename == os.fspath(source):
             reason = (error.strerror or str(error)).lower()
             raise BadInput(f"{source} cannot be read ({reason}); check the path and its permissions") from error
-        write_atomic(target, content, durable=False)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
