@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -17,6 +18,8 @@ from butf.importers.photos import import_photos
 from butf.importers.report import ImportReport
 from butf.importers.rgbd import PLACE as INDOORS
 from butf.importers.rgbd import import_rgbd
+from butf.importers.robotcar import import_robotcar
+from butf.importers.robotcar_choice import Choice as DriveChoice
 from butf.importers.staging import Progress
 from butf.own_data import STAGING, Incoming, existing_folder, home, slug, staged
 
@@ -46,6 +49,14 @@ def from_benchmark(
     options = (zone.strip() or None, split, place)
     return converted(
         path, options, lambda src, out, aside, step: import_folder(src, out, *options, step, aside), progress
+    )
+
+
+def from_robotcar(path: str, choice: DriveChoice, progress: Progress | None = None) -> Incoming:
+    """Convert RobotCar's traversals (see `import_robotcar`, which also says what it raises) and inspect the result."""
+    workers = os.cpu_count() or 1
+    return converted(
+        path, (choice,), lambda src, out, aside, step: import_robotcar(src, out, choice, step, aside, workers), progress
     )
 
 

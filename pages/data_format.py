@@ -57,6 +57,18 @@ POSE = """1 0 0 0.25
 RECORDING_SAYS = (
     "The pose takes the camera (x right, y down, z forward) to the world, in metres; y of the world is down."
 )
+ROBOTCAR = """2014-12-09-13-21-02/
+  stereo/centre/1418133661893750.png
+  lms_front/1418133661897283.bin
+  gps/ins.csv
+  tags.csv
+models/stereo_narrow_left.txt
+models/stereo_narrow_left_distortion_lut.bin
+extrinsics/stereo.txt, ins.txt, lms_front.txt"""
+ROBOTCAR_SAYS = (
+    "One folder a traversal. models/ and extrinsics/ come with the dataset's SDK; rtk.csv, vo/vo.csv and ldmrs/ are "
+    "used where they are asked for. The tags (sun, rain, night) become the condition; without them it is unknown."
+)
 Part = tuple[str, str, str | None]
 FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {
     "Photographs": (
@@ -70,6 +82,7 @@ FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {
         BENCHMARK_SAYS,
     ),
     "RGB-D": ("What a recording looks like", (("The folder", RECORDING, None), ("A pose", POSE, None)), RECORDING_SAYS),
+    "RobotCar": ("What RobotCar's folder looks like", (("The folder", ROBOTCAR, None),), ROBOTCAR_SAYS),
 }
 OURS = (
     "What a data set looks like",

@@ -12,11 +12,11 @@ from butf.importers.photo_roles import SHARE, Choice
 from butf.importers.rgbd import PLACE as INDOORS
 from butf.importers.staging import Progress
 from butf.own_data import Incoming
+from pages import data_robotcar
+from pages.data_fields import PATH, ask_path, ask_radius, forget, most_mb
 
-UPLOAD_MB = 500
 READY, CONVERT = "In our format", "To be converted"
 FORMAT = "A data set in our format; the README has all of it under *Your own data*."
-PATH = "Full path of the folder on this machine"
 Stage = Callable[[Progress], Incoming]
 
 
@@ -83,28 +83,6 @@ def ask_rgbd() -> Stage | None:
     return path and (lambda progress: recordings.from_rgbd(path, test, val, place, progress))
 
 
-def ask_path(example: str, label: str = PATH, disabled: bool = False) -> str:
-    path = st.text_input(label, placeholder=example, on_change=forget, disabled=disabled, key=f"path-{example}")
-    return path.strip()
-
-
-def ask_radius(place: st.delta_generator.DeltaGenerator, key: str) -> float:
-    words = "Same place within, m"
-    return place.number_input(words, 1.0, 1000.0, 25.0, 5.0, "%g", key=f"{key}-radius", on_change=forget)
-
-
-def most_mb() -> int:
-    return min(UPLOAD_MB, st.get_option("server.maxUploadSize"))
-
-
-def forget() -> None:
-    """Put away what was checked; what was unpacked for it goes too."""
-    incoming = st.session_state.pop("incoming", None)
-    st.session_state.pop("import-name", None)
-    if incoming is not None:
-        incoming.discard()
-
-
 WAYS = (
     Way(READY, "Upload a .zip", FORMAT, "Unpacking", ask_zip),
     Way(READY, "Folder on this machine", f"{FORMAT} The folder is copied and stays as it is.", "Reading", ask_folder),
@@ -131,5 +109,13 @@ WAYS = (
         "`.pose.txt` for each frame, and `camera-intrinsics.txt`. The frames are split by pose.",
         "Converting the recording, a minute or two for a thousand frames",
         ask_rgbd,
+    ),
+    Way(
+        CONVERT,
+        "RobotCar",
+        "A folder on this machine with traversals as the Oxford RobotCar dataset has them, or one of them. Pictures "
+        "become colour and lose their distortion; depth and reflectance are made of the lidar's scans along the way.",
+        "Converting the traversals, a second or two a frame",
+        data_robotcar.ask,
     ),
 )

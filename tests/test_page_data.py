@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import robotcar_layout
 import streamlit as st
 from app_pages import button, html, local_copy, opened, well
 from conftest import edit_json
@@ -209,7 +210,7 @@ def way(label: str) -> AppTest:
 
 
 def field(app: AppTest, label: str):
-    return next(field for field in app.text_input if label in field.label)
+    return next(field for field in (*app.text_input, *app.number_input) if label in field.label)
 
 
 def jpeg(shade: int, **gps: float) -> bytes:
@@ -223,13 +224,30 @@ def jpeg(shade: int, **gps: float) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("label", ["RGB-D", "Benchmark", "Photographs"])
+@pytest.mark.parametrize("label", ["RGB-D", "Benchmark", "Photographs", "RobotCar"])
 def test_a_folder_that_is_none_is_told(home: Path, label: str) -> None:
     app = way(label)
     assert button(app, "Check it").disabled
     app = field(app, "ull path").set_value("/no/such/place").run()
     app = button(app, "Check it").click().run()
     assert not app.exception and "/no/such/place is not a folder on this machine" in app.error[0].value
+
+
+def test_robotcar_traversals_are_checked_and_imported(home: Path, tmp_path: Path) -> None:
+    root = robotcar_layout.write_plain(tmp_path / "drives")
+    app = way("RobotCar")
+    field(app, "ull path").set_value(str(root)).run()
+    field(app, "A frame each").set_value(20.0).run()
+    field(app, "Traversal that is").set_value("2014").run()
+    app = button(app, "Check it").click().run()
+    assert not app.exception and "no traversal '2014' to be the reference" in app.error[0].value
+    field(app, "Traversal that is").set_value("").run()
+    app = well(button(app, "Check it").click().run())
+    assert "Nothing is wrong" in told(app) and "4 in 2 traversals" in html(app)
+    assert "less than 20 m from the frame before" in told(app)
+    app = well(button(app, "Import").click().run())
+    frames = Frames.load(home / "drives")
+    assert frames.conditions == ["night-rain", "overcast"] and sorted(frames.modalities) == ["depth", "reflectance"]
 
 
 def test_photographs_are_uploaded_checked_and_imported(home: Path) -> None:
@@ -328,7 +346,8 @@ def test_switched_off_the_rest_works(home: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_ways_in_are_a_list(home: Path) -> None:
-    from pages.data_ways import READY, UPLOAD_MB, WAYS
+    from pages.data_fields import UPLOAD_MB
+    from pages.data_ways import READY, WAYS
 
     app = well(data_page(data="mine", view="Import your own"))
     assert app.get("button_group")[-2].options == list(dict.fromkeys(way.group for way in WAYS))

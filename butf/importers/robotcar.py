@@ -46,6 +46,7 @@ from butf.importers.robotcar_files import (
 from butf.importers.staging import FrameFiles, Progress, import_key, require_absent, resumable_folder
 
 DEPTH_RANGE = {"near_m": 1.0, "far_m": 100.0}
+WORTH = 8  # frames a process, for it takes as long to begin as to make some frames
 BY_DAY = ("overcast", "sun", "clouds")
 
 
@@ -75,7 +76,7 @@ def import_robotcar(
 
     A condition is what a traversal's tags say of light and weather. One traversal is the reference, which others are
     searched in; where there is only one, each frame is searched among the others. Left out and reported: pictures
-    nearer than the spacing, outside of poses, of the lidar's way or of the areas. Frames are made by `workers`
+    nearer than the spacing, outside of poses, of the lidar's way or of the areas. Frames are made by up to `workers`
     processes. An import that was broken off goes on where it stopped (see `resumable_folder`, also for `staging`).
 
     Raises `BadInput` when folders, columns or files are missing or broken, times do not overlap or repeat, positions
@@ -104,7 +105,8 @@ def import_robotcar(
     rig_files = sorted(path for part in (source.models, source.extrinsics) for path in part.iterdir())
     key = import_key("robotcar", src, [*pictures, *logs, *scans, *rig_files], choice=repr(choice), full_scale=scale)
     with resumable_folder(out, key, staging) as folder:
-        folder.fill([FrameFiles(job.files, partial(make_frame, job)) for job in jobs], progress, workers)
+        made = [FrameFiles(job.files, partial(make_frame, job)) for job in jobs]
+        folder.fill(made, progress, min(workers, -(-len(jobs) // WORTH)))
         shown = {job.frame: str(path.relative_to(base)) for job, path in zip(jobs, pictures, strict=True)}
         write_sources(folder.folder, shown, left)
         if areas is not None:
