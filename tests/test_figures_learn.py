@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from butf.figures.counting import squares_html
 from butf.figures.diagram import Link, Node, diagram_html
@@ -79,13 +79,14 @@ def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:
 
 def test_cells_have_the_colour_of_their_likeliest_word_and_one_word_its_shares() -> None:
     shares = np.array([[[0.9, 0.1], [0.4, 0.6]]])
-    figure = assignment_figure(Image.new("RGB", (64, 32)), shares)
-    first, second = (np.array(trace.z, float) for trace in figure.data)
-    assert first[0, 0] == 0.9 and np.isnan(first[0, 1])
-    assert second[0, 1] == 0.6 and np.isnan(second[0, 0])
-    alone = assignment_figure(Image.new("RGB", (64, 32)), shares, 1)
-    assert len(alone.data) == 1
-    assert np.array(alone.data[0].z).tolist() == [[0.1, 0.6]]
+    (cells,) = assignment_figure(Image.new("RGB", (64, 32)), shares).data
+    of = [ImageColor.getrgb(word_colour(k)) for k in range(2)]
+    assert [tuple(cell[:3]) for cell in np.array(cells.z)[0].tolist()] == of
+    np.testing.assert_allclose(np.array(cells.z)[0, :, 3], 255 * 0.82 * np.array([0.9, 0.6]), atol=0.5)
+    np.testing.assert_allclose(np.array(cells.customdata)[0], [[1, 0.9], [2, 0.6]])
+    (alone,) = assignment_figure(Image.new("RGB", (64, 32)), shares, 1).data
+    assert {tuple(cell[:3]) for cell in np.array(alone.z)[0].tolist()} == {of[1]}
+    np.testing.assert_allclose(np.array(alone.customdata)[0], [[2, 0.1], [2, 0.6]])
 
 
 def test_words_have_colours_of_their_own() -> None:

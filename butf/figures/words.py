@@ -4,13 +4,14 @@ import colorsys
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image
+from PIL import Image, ImageColor
 from plotly.subplots import make_subplots
 
 from butf.figures.depth import SHORT_TO_LONG
 from butf.figures.gallery import data_uri, thumbnail
-from butf.figures.theme import style, translucent
+from butf.figures.theme import style
 
+MOST_OPAQUE = 0.82
 HIDDEN = {"visible": False, "zeroline": False, "showgrid": False}
 
 
@@ -28,20 +29,19 @@ def assignment_figure(
     With `word` only that word's share is drawn.
     """
     rows, columns, count = shares.shape
-    best = shares.argmax(axis=2)
-    drawn = range(count) if word is None else [word]
-    figure = go.Figure()
+    shown = shares.argmax(axis=2) if word is None else np.full((rows, columns), word)
+    share = np.take_along_axis(shares, shown[..., None], axis=2)
+    palette = np.array([ImageColor.getrgb(word_colour(k)) for k in range(count)])
+    # One picture of all cells: a browser draws a heatmap for each word much more slowly.
+    cells = np.concatenate([palette[shown], np.rint(255 * MOST_OPAQUE * share)], axis=2).astype(np.uint8)
+    figure = go.Figure(go.Image(
+        z=cells, colormodel="rgba256", customdata=np.concatenate([shown[..., None] + 1, share], axis=2),
+        hovertemplate="word %{customdata[0]:d}: %{customdata[1]:.2f}<extra></extra>",
+    ))  # fmt: skip
     figure.add_layout_image(
         source=data_uri(thumbnail(picture, 640)), xref="x", yref="y", x=-0.5, y=-0.5, sizex=columns, sizey=rows,
         sizing="stretch", layer="below",
     )  # fmt: skip
-    for k in drawn:
-        values = np.where(best == k, shares[..., k], np.nan) if word is None else shares[..., k]
-        figure.add_trace(go.Heatmap(
-            z=values, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1, hoverongaps=False, name=f"word {k + 1}",
-            colorscale=[[0, translucent(word_colour(k), 0)], [1, translucent(word_colour(k), 0.82)]],
-            hovertemplate=f"word {k + 1}: %{{z:.2f}}<extra></extra>",
-        ))  # fmt: skip
     style(figure, height=height, legend=False)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(range=[-0.5, columns - 0.5], constrain="domain", **HIDDEN)

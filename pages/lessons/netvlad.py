@@ -29,7 +29,7 @@ def draw() -> None:
     alpha = asked.row.select_slider("Sharpness α", list(ALPHAS), "20", key="alpha", bind="query-params", width=260)
     centres = centres_of(asked, count)
     picture = asked.choice.frames.image(asked.query)
-    features = words.local_features(asked.model, picture)
+    features = features_of(asked)
     shares = words.assignment(features, centres, ALPHAS[alpha])
     chosen = one_of("Word", [ALL, *(str(k + 1) for k in range(count))], "word")
     word = None if chosen == ALL else int(chosen) - 1
@@ -53,6 +53,16 @@ def centres_of(asked: Question, count: int) -> torch.Tensor:
     """The visual words of a model on the shown data set; learnt once."""
     key = (asked.choice.folder, asked.choice.stamp, asked.choice.split, asked.model.digest)
     return _centres(key, count, asked)
+
+
+def features_of(asked: Question) -> torch.Tensor:
+    """The local features of the shown query; computed once."""
+    return _query_features((asked.choice.folder, asked.choice.stamp, asked.query, asked.model.digest), asked)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _query_features(key: tuple[Hashable, ...], _asked: Question) -> torch.Tensor:
+    return words.local_features(_asked.model, _asked.choice.frames.image(_asked.query))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Describing pictures of the database; this happens once")
