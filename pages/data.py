@@ -10,7 +10,7 @@ from butf.dataset.frames import Frames, find_datasets
 from butf.figures.areas_map import areas_map, frames_layer, splits_html
 from butf.figures.areas_plan import areas_plan
 from butf.views import has_map
-from pages import data_facts, data_frame, data_import, data_loading, loading, shared
+from pages import data_facts, data_frame, data_import, data_loading, data_samples, loading, shared
 from pages.answers import TILES
 from pages.data_import import LOOK
 
@@ -62,6 +62,7 @@ def look(folder: Path) -> None:
             draw_places(frames, i)
         with right:
             data_frame.draw(frames, i)
+        data_samples.draw(frames, i)
 
 
 def ask_frame(frames: Frames) -> int:

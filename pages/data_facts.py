@@ -24,10 +24,9 @@ def title_html(name: str) -> str:
 def line_html(frames: Frames) -> str:
     """The data set in one line."""
     sides = ", ".join(frames.modalities) or "pictures alone"
-    words = (
-        f"{len(frames):,} frames in {len(set(frames.traversal.tolist()))} traversals, with {sides}. "
-        f"Same place: {place_text(frames.place)}."
-    )
+    count = len(set(frames.traversal.tolist()))
+    drives = "1 traversal" if count == 1 else f"{count} traversals"
+    words = f"{len(frames):,} frames in {drives}, with {sides}. Same place: {place_text(frames.place)}."
     return f"<p class='lede'>{escape(words)}</p>"
 
 

@@ -1,9 +1,12 @@
 """One frame with all that is known of it. Part of the Data page."""
 
+from itertools import count
+
 import streamlit as st
 
 from butf import data_views
 from butf.dataset.frames import Frames
+from butf.dataset.modalities import known
 from butf.dataset.summary import looks_text, when_text, where_text
 from butf.figures.gallery import heading_html
 from pages import data_facts, shared
@@ -14,12 +17,14 @@ QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d",
 def draw(frames: Frames, i: int) -> None:
     """The picture and every modality that the frame has, and where, when and which way it was taken."""
     name, absent = str(frames.frame[i]), []
-    across = 2 if frames.modalities else 1
-    places = (place for _ in range(2) for place in st.columns(across, gap="small"))
+    # Points are too sparse to be read as a map; `data_samples` shows them over the picture.
+    dense = [modality for modality in frames.modalities if not known(modality).sparse]
+    across = 2 if dense else 1
+    places = (place for _ in count() for place in st.columns(across, gap="small"))
     with next(places).container(gap="xxsmall", key="chosen"), shared.told_plainly():
         st.html(heading_html("Picture", f"{name}, {frames.split[i]}"))
         st.image(frames.image(i), width="stretch", alt=f"The picture {name}")
-    for modality in frames.modalities:
+    for modality in dense:
         with shared.told_plainly():
             panel = data_views.side_panel(frames, i, modality)
             if panel is None:

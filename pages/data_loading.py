@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from butf import browse, data_views
+from butf import browse, data_views, lidar_views
 from butf.dataset.areas import Areas, read_areas
+from butf.dataset.frames import Frames
 from butf.dataset.summary import DepthHistogram, depth_histogram
 from butf.figures.areas_map import Track
 from pages import loading
@@ -26,6 +27,12 @@ def histogram_of(folder: Path) -> DepthHistogram | None:
     return _histogram(folder, browse.stamp(folder))
 
 
+def origin_of(frames: Frames, i: int) -> lidar_views.Origin | None:
+    """How frame i's dense map came about from its points; made anew when these change."""
+    points = frames.modality_path(i, "points").stat()
+    return _origin(frames.root, (*browse.stamp(frames.root), points.st_size, points.st_mtime_ns), i)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _ground(folder: Path, stamp: tuple[int, ...]) -> Areas | None:
     path = folder / "areas.geojson"
@@ -40,3 +47,8 @@ def _tracks(folder: Path, stamp: tuple[int, ...]) -> list[Track]:
 @st.cache_resource(max_entries=16, show_spinner="Reading depth maps")
 def _histogram(folder: Path, stamp: tuple[int, ...]) -> DepthHistogram | None:
     return depth_histogram(loading.frames_of(folder))
+
+
+@st.cache_resource(max_entries=24, show_spinner="Filling the gaps between the points")
+def _origin(folder: Path, stamp: tuple[int, ...], i: int) -> lidar_views.Origin | None:
+    return lidar_views.origin(loading.frames_of(folder), i)

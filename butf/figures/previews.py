@@ -33,7 +33,7 @@ class Strip:
 
 def strips_html(strips: Sequence[Strip], modality: str, scale: Scale | None = None) -> str:
     """Strips one below the other as HTML, with the scale that all their maps share; looks are in `static/train.css`."""
-    legend = _legend(modality, scale) if scale else ""
+    legend = legend_html(modality, scale) if scale else ""
     return f'<div class="previews">{"".join(map(_strip, strips))}{legend}</div>'
 
 
@@ -59,7 +59,7 @@ def _strip(strip: Strip) -> str:
     return f'<h3 class="panel">{escape(strip.heading)}</h3><ol class="strip">{tiles}</ol>'
 
 
-def _legend(modality: str, scale: Scale) -> str:
+def legend_html(modality: str, scale: Scale) -> str:
     """The colours from the scale's low to its high end, with the values at the ends and in the middle."""
     values = (np.geomspace if scale.log else np.linspace)(scale.low, scale.high, 17)
     colours = colour(values[None], name=modality, low=scale.low, high=scale.high)[0].tolist()
