@@ -58,16 +58,16 @@ RECORDING_SAYS = (
     "The pose takes the camera (x right, y down, z forward) to the world, in metres; y of the world is down."
 )
 ROBOTCAR = """2014-12-09-13-21-02/
-  stereo/centre/1418133661893750.png
-  lms_front/1418133661897283.bin
+  stereo/centre/*.png
+  lms_front/*.bin
   gps/ins.csv
   tags.csv
-models/stereo_narrow_left.txt
-models/stereo_narrow_left_distortion_lut.bin
-extrinsics/stereo.txt, ins.txt, lms_front.txt"""
+models/stereo_narrow_left*
+extrinsics/*.txt"""
 ROBOTCAR_SAYS = (
-    "One folder a traversal. models/ and extrinsics/ come with the dataset's SDK; rtk.csv, vo/vo.csv and ldmrs/ are "
-    "used where they are asked for. The tags (sun, rain, night) become the condition; without them it is unknown."
+    "One folder a traversal, its pictures and scans named by their microseconds. models/ and extrinsics/ come with the "
+    "dataset's SDK; rtk.csv, vo/vo.csv and ldmrs/ are used where they are asked for. The tags (sun, rain, night) "
+    "become the condition; without them it is unknown."
 )
 Part = tuple[str, str, str | None]
 FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {

@@ -24,6 +24,7 @@ from butf.importers.report import ImportReport
 from butf.importers.robotcar import import_robotcar
 from butf.importers.robotcar_choice import Choice
 from butf.importers.robotcar_drive import FrameJob, Source, make_frame
+from butf.importers.robotcar_files import read_condition
 from butf.town.render import Picture
 from butf.town.traversal import to_lat_lon
 
@@ -155,6 +156,30 @@ def test_the_report_and_the_manifest_say_what_came_in(town: tuple, imported: Imp
     assert sources[1] == f"{DAY}/stereo/centre/{layout.time_at(truth.along)[0]}.png,{DAY}/000000,"
 
 
+@pytest.mark.parametrize(
+    ("tags", "condition"),
+    [
+        ("night,rain\n", "night-rain"),
+        ("sun,clouds", "sun"),
+        ("overcast,rain,roadworks", "rain"),
+        ("Dusk", "dusk"),
+        ("snow\nsun\n", "snow"),
+        ("alternate-route,poor-gps", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_tags_become_a_condition(tmp_path: Path, tags: str, condition: str) -> None:
+    (tmp_path / DAY).mkdir()
+    (tmp_path / DAY / "tags.csv").write_text(tags)
+    assert read_condition(tmp_path / DAY, tmp_path) == condition
+    # The SDK has them as a list in YAML, a file a traversal.
+    (tmp_path / DAY / "tags.csv").unlink()
+    assert read_condition(tmp_path / DAY, tmp_path) == "unknown"
+    (tmp_path / "tags").mkdir()
+    (tmp_path / "tags" / f"{DAY}.yaml").write_text("".join(f"- {tag}\n" for tag in tags.split(",")))
+    assert read_condition(tmp_path / DAY, tmp_path) == condition
+
+
 def test_the_plain_street_is_where_it_is(plain: Path, tmp_path: Path) -> None:
     report = import_robotcar(plain, tmp_path / "out", SMALL)
     frames, truth = report.frames, layout.plain_depth()
@@ -258,11 +283,15 @@ def square(first: float, last: float) -> tuple[np.ndarray]:
     return (np.stack([lon, lat], axis=1),)
 
 
-def test_one_traversal_alone_is_searched_in_itself(plain: Path, tmp_path: Path) -> None:
+def test_one_traversal_alone_is_searched_in_itself(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(plain / RAIN)
     for name in ("models", "extrinsics"):
         (plain / name).rename(plain / DAY / name)
-    report = import_robotcar(plain / DAY, tmp_path / "out", Choice(width=32))
+    monkeypatch.chdir(plain / DAY)
+    report = import_robotcar(".", tmp_path / "out", Choice(width=32))
+    assert report.frames.traversals[0].name == DAY
     assert report.matched == {"test": (3, 3)} and "one traversal" in report.notes[-1]
 
 

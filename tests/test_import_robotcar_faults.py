@@ -76,7 +76,12 @@ def test_no_calibration(src: Path, folder: str) -> None:
     fault(src, f"has no folder {folder}/", "SDK")
 
 
-def test_no_traversal_at_all(src: Path, tmp_path: Path) -> None:
+def test_a_traversal_that_no_frame_can_be_named_by(src: Path) -> None:
+    (src / DAY).rename(src / "drive (1)")
+    fault(src, str(src / "drive (1)"), "rename it")
+
+
+def test_no_traversal_at_all(src: Path) -> None:
     fault(src / "models", "has no traversal", "2014-12-09-13-21-02/")
     fault(src / "nowhere", "is not a folder")
 

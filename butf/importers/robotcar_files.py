@@ -7,6 +7,7 @@ take their sensor to the vehicle. The lens of stereo/centre is described as `ste
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from butf.importers.trajectory import inverse, transforms
 
 PICTURES = Path("stereo/centre")
 MODEL, STEREO, INS = "stereo_narrow_left", "stereo", "ins"
-TRAVERSAL = re.compile(r"\d{4}(-\d\d){5}")
+TRAVERSAL, NAME = re.compile(r"\d{4}(-\d\d){5}"), re.compile(r"\w[\w .+-]*")
 LAYOUT = "expected 2014-12-09-13-21-02/ with stereo/centre/, lms_front/ and gps/ins.csv, beside models/ and extrinsics/"
 LIGHTS = ("night", "dusk", "dawn")
 WEATHERS = ("snow", "rain", "sun", "overcast", "clouds")
@@ -45,12 +46,15 @@ def find_traversals(src: Path) -> tuple[Path, list[Path]]:
     """The folder that holds traversals, and these; `src` may be either. Raises `BadInput` when there are none."""
     if not src.is_dir():
         raise BadInput(f"{src} is not a folder; {LAYOUT}")
-    if _is_traversal(src):
-        return src.parent, [src]
-    found = sorted(path for path in src.iterdir() if path.is_dir() and _is_traversal(path))
+    src = Path(os.path.abspath(src))  # the traversal's own name counts, also where it was called "."
+    alone = _is_traversal(src)
+    found = [src] if alone else sorted(path for path in src.iterdir() if path.is_dir() and _is_traversal(path))
     if not found:
         raise BadInput(f"{src} has no traversal; {LAYOUT}")
-    return src, found
+    odd = [path for path in found if not NAME.fullmatch(path.name)]
+    if odd:
+        raise BadInput(f"{odd[0]} cannot name a traversal; rename it with letters, digits and '_-+. '")
+    return src.parent if alone else src, found
 
 
 def _is_traversal(path: Path) -> bool:
@@ -102,7 +106,8 @@ def read_lut(models: Path, size: tuple[int, int], picture: Path) -> np.ndarray:
     expected = 16 * width * height
     if len(content) != expected:
         raise BadInput(
-            f"{path} has {len(content)} bytes; expected {expected} for pictures of {width}x{height} such as {picture}"
+            f"{path} has {len(content)} bytes; expected {expected} for pictures of {width}x{height} such as {picture} "
+            f"(the SDK keeps it in git lfs, which leaves a pointer until it is pulled)"
         )
     lut = np.frombuffer(content, "<f8").reshape(2, height, width)
     if not np.isfinite(lut).all():
