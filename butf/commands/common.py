@@ -41,6 +41,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")
 
 
+def add_radius(parser: argparse.ArgumentParser, usual_m: float) -> None:
+    """`--radius`: what counts as the same place."""
+    parser.add_argument(
+        "--radius", type=above_zero, default=usual_m, metavar="METRES",
+        help=f"frames within this distance show the same place ({usual_m:g})",
+    )  # fmt: skip
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON; - prints it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from butf.commands.common import above_zero
+from butf.commands.common import add_radius
 from butf.dataset.manifest import PlaceRule
 from butf.dataset.table import SPLITS
 from butf.importers.folder import PLACE, import_folder
@@ -17,10 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=SPLITS, default="test", help="of a folder without train/, val/, test/ (test)"
     )
-    parser.add_argument(
-        "--radius", type=above_zero, default=PLACE.radius_m, metavar="METRES",
-        help=f"frames within this distance show the same place ({PLACE.radius_m:g})",
-    )  # fmt: skip
+    add_radius(parser, PLACE.radius_m)
 
 
 def run(args: argparse.Namespace, progress: Progress) -> ImportReport:

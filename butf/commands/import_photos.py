@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from butf.commands.common import above_zero
+from butf.commands.common import add_radius
 from butf.commands.import_rgbd import share
 from butf.dataset.manifest import PlaceRule
 from butf.importers.photo_roles import PLACE, SHARE, Choice
@@ -26,10 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flat", action="store_true", help="leave altitudes out, so that distances are those on the map"
     )
-    parser.add_argument(
-        "--radius", type=above_zero, default=PLACE.radius_m, metavar="METRES",
-        help=f"frames within this distance show the same place ({PLACE.radius_m:g})",
-    )  # fmt: skip
+    add_radius(parser, PLACE.radius_m)
 
 
 def run(args: argparse.Namespace, progress: Progress) -> ImportReport:

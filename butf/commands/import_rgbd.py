@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from butf.commands.common import above_zero
+from butf.commands.common import above_zero, add_radius
 from butf.dataset.manifest import PlaceRule
 from butf.importers.report import ImportReport
 from butf.importers.rgbd import PLACE, import_rgbd
@@ -16,10 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--test-share", type=share, default=0.3, metavar="X", help="share of the frames to test on (0.3)"
     )
     parser.add_argument("--val-share", type=share, default=0.15, metavar="X", help="share to choose models on (0.15)")
-    parser.add_argument(
-        "--radius", type=above_zero, default=PLACE.radius_m, metavar="METRES",
-        help=f"frames within this distance show the same place ({PLACE.radius_m:g})",
-    )  # fmt: skip
+    add_radius(parser, PLACE.radius_m)
     parser.add_argument(
         "--angle", type=above_zero, default=PLACE.angle_deg, metavar="DEGREES",
         help=f"and turned by no more than this ({PLACE.angle_deg:g})",

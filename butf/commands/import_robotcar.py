@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from butf.commands.common import above_zero, at_least_one
+from butf.commands.common import above_zero, add_radius, at_least_one
 from butf.dataset.manifest import PlaceRule
 from butf.importers.robotcar_choice import LIDARS, POSES, Choice
 
@@ -40,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full-scale", type=above_zero, metavar="VALUE", help="LMS intensity that is reflectance 1 (99th percentile)"
     )
-    parser.add_argument(
-        "--radius", type=above_zero, default=USUAL.place.radius_m, metavar="METRES",
-        help=f"frames within this distance show the same place ({USUAL.place.radius_m:g})",
-    )  # fmt: skip
+    add_radius(parser, USUAL.place.radius_m)
     parser.add_argument("--workers", type=at_least_one, metavar="N", help="processes (one a core)")
 
 
