@@ -21,8 +21,7 @@ THIN = 5e-4
 MANY_DOTS = 1500
 MANY_BUILDINGS = 1000
 GAP = 4.0
-SIDE_HEIGHT, CLASS_HEIGHT, BAR_HEIGHT = 234, 214, 40
-PANEL_WIDTH = 390  # at most, so that wide maps leave no gap above their bar
+SIDE_HEIGHT, CLASS_HEIGHT = 234, 214
 MEANING = {
     "depth": "how far away",
     "reflectance": "how bright to the lidar",
@@ -134,9 +133,7 @@ def side_panel(frames: Frames, i: int, modality: str) -> Panel | None:
         names = frames.modalities[modality].get("classes", ())
         figure = class_figure(side, names, CLASS_HEIGHT)
         return Panel(modality, title, note, alt, figure, legend_html(side, names))
-    tall, wide = side.values.shape
-    height = min(SIDE_HEIGHT, round(PANEL_WIDTH * tall / wide) + BAR_HEIGHT)
-    figure = map_figure(side.values, side.valid, side_scale(frames, modality), height)
+    figure = map_figure(side.values, side.valid, side_scale(frames, modality), SIDE_HEIGHT)
     return Panel(modality, title, note, alt, figure)
 
 

@@ -25,6 +25,7 @@ WAYS = {
     "train": ("model_training", "Start a training in the background and watch it learn."),
     "data": ("database", "What a data set holds, on the map; bring your own."),
 }
+ALONE = "No picture of the database was taken within {:g} m of this one, so no answer can be right."
 SCORES = (
     "With 95 % intervals. Seen and unseen: conditions with and without place labels in training. Size as parameters "
     "over those of image-only; steps of training."
@@ -74,7 +75,9 @@ def draw_example(choice: shared.Choice, models: list[Model]) -> None:
         st.button("Another query", icon=":material/shuffle:", on_click=lambda: draw_lot(searches[0]))
         link = browse.explore_address(choice.frames, query)
         st.page_link("pages/explore.py", label="Look closer", icon=":material/zoom_in:", query_params=link)
-        if "example" not in st.session_state:
+        if not results[0].matched:
+            st.caption(ALONE.format(choice.rule.radius_m))
+        elif "example" not in st.session_state and len({result.first_correct == 1 for result in results}) > 1:
             st.caption(f"Shown first because the models differ; Another draws from all {len(searches[0].queries)}.")
 
 

@@ -10,6 +10,8 @@ from butf.figures.theme import base_layout, drawn
 
 CELLS_WIDE = 160
 HEIGHT = 226
+BELOW = 20
+WIDE = 2.0
 HIDDEN = {"visible": False, "zeroline": False, "showgrid": False}
 NEUTRAL = "rgba(128, 138, 148, 0.28)"
 # Blue to orange: told apart under every common colour-vision deficiency, unlike red to green.
@@ -117,11 +119,15 @@ def _picture(cells: np.ndarray, bar: np.ndarray, look: dict, bar_axis: dict, hei
 
 
 def _picture_layout(shape: tuple[int, int], height: int) -> dict:
-    """Axes for a picture of `shape` (H, W) in its own proportions, with room for a bar beneath."""
+    """Axes for a picture of `shape` (H, W) in its own proportions, with room for a bar beneath.
+
+    A picture more than `WIDE` times as wide as tall gets less height, lest there be a gap above the bar.
+    """
     tall, wide = shape
+    height = round(BELOW + (height - BELOW) * min(1, WIDE * tall / wide))
     ground = {"type": "rect", "x0": -0.5, "x1": wide - 0.5, "y0": -0.5, "y1": tall - 0.5, "layer": "below"}
     return base_layout(height) | {
-        "margin": {"l": 0, "r": 0, "t": 0, "b": 20},
+        "margin": {"l": 0, "r": 0, "t": 0, "b": BELOW},
         "dragmode": "pan",
         "shapes": [ground | {"fillcolor": NEUTRAL, "line": {"width": 0}}],
         "xaxis": HIDDEN | {"range": [-0.5, wide - 0.5], "constrain": "domain", "anchor": "y"},
