@@ -253,3 +253,20 @@ def test_what_a_process_finds_wrong_ends_the_import(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="frame 3 is broken"), resumable_folder(tmp_path / "out", KEY) as folder:
         folder.fill(todo, workers=2)
     assert not list(tmp_path.iterdir())
+
+
+def ended(number: int) -> dict[str, bytes]:
+    if number == 5:
+        os._exit(9)
+    return shade(number)
+
+
+def test_what_was_made_before_a_process_was_ended_is_kept(tmp_path: Path) -> None:
+    first, again = ([FrameFiles((f"a/rgb/{i}.jpg",), partial(make, i)) for i in range(8)] for make in (ended, shade))
+    with pytest.raises(BadInput, match="use fewer workers; what is done is kept"):  # noqa: SIM117
+        with resumable_folder(tmp_path / "out", KEY) as folder:
+            folder.fill(first[:3])
+            folder.fill(first, workers=2)
+    with resumable_folder(tmp_path / "out", KEY) as folder:
+        folder.fill(again)
+    assert folder.went_on and len(content(tmp_path / "out")) == 8

@@ -16,6 +16,7 @@ import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from butf.locks import FileLock, holder
 
 Progress = Callable[[str, int, int], None]
 NOTE, LOCK = "import.json", "import.lock"
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM)
 CHUNK = 1 << 20
 
 
@@ -110,6 +111,9 @@ def _made(frames: Sequence[FrameFiles], workers: int) -> Generator[Mapping[str, 
     with ProcessPoolExecutor(min(workers, len(frames)), context, _settle) as pool:
         try:
             yield from pool.map(_make, frames)
+        except BrokenProcessPool as error:
+            words = "a process that made frames was ended, perhaps for want of memory; use fewer workers"
+            raise BadInput(words) from OSError(errno.ENOMEM, str(error))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -207,9 +211,9 @@ def _claim(folder: Path, key: Mapping[str, Any]) -> None:
 
 
 def _give_up(error: BadInput | OSError, folder: Path, out: Path) -> None:
-    """Raise the error in one sentence; what is there is kept only where the disk is to blame."""
+    """Raise the error in one sentence; what is there is kept only where the machine is to blame."""
     cause = error if isinstance(error, OSError) else error.__cause__
-    full = isinstance(cause, OSError) and cause.errno in DISK
+    full = isinstance(cause, OSError) and cause.errno in MACHINE
     if not full:
         shutil.rmtree(folder, ignore_errors=True)
     if isinstance(error, OSError):
