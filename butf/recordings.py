@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -13,6 +12,7 @@ from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
 from butf.files import write_atomic
 from butf.importers.folder import PLACE, import_folder
+from butf.importers.kitti import import_kitti
 from butf.importers.photo_roles import Choice
 from butf.importers.photos import import_photos
 from butf.importers.report import ImportReport
@@ -53,10 +53,20 @@ def from_benchmark(
 
 
 def from_robotcar(path: str, choice: DriveChoice, progress: Progress | None = None) -> Incoming:
-    """Convert RobotCar's traversals (see `import_robotcar`, which also says what it raises) and inspect the result."""
-    workers = os.cpu_count() or 1
+    """Convert RobotCar's traversals (see `import_robotcar`, which also says what it raises) and inspect the result.
+
+    All in this process: one that is started from an app would first run the app's script.
+    """
     return converted(
-        path, (choice,), lambda src, out, aside, step: import_robotcar(src, out, choice, step, aside, workers), progress
+        path, (choice,), lambda src, out, aside, step: import_robotcar(src, out, choice, step, aside), progress
+    )
+
+
+def from_kitti(path: str, every: int = 1, place: PlaceRule = PLACE, progress: Progress | None = None) -> Incoming:
+    """Convert a KITTI recording (see `import_kitti`, which also says what it raises) and inspect the result."""
+    options = (every, place)
+    return converted(
+        path, options, lambda src, out, aside, step: import_kitti(src, out, *options, step, aside), progress
     )
 
 

@@ -12,7 +12,7 @@ from butf.browse import Asked
 from butf.dataset.class_metrics import ClassErrors, class_errors
 from butf.dataset.depth_metrics import DepthErrors, depth_errors
 from butf.dataset.frames import Frames
-from butf.dataset.modalities import Map, default_encoding, is_depth
+from butf.dataset.modalities import Map, default_encoding, is_depth, known
 from butf.figures.classes import class_figure, legend_html, wrong_figure
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
@@ -49,7 +49,9 @@ def side_view(
     known already.
     """
     decoder = next((model for model in models if model.reconstructs), None)
-    modality = decoder.card.encoding.modality if decoder else next(iter(frames.modalities), "depth")
+    # Points are too sparse to be read as a map.
+    dense = (name for name in frames.modalities if not known(name).sparse)
+    modality = decoder.card.encoding.modality if decoder else next(dense, "depth")
     true = None if asked.query is None else frames.modality(asked.query, modality)
     predicted = None
     if decoder:
@@ -91,8 +93,8 @@ def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
             alt = f"{title} as a map from {scale.low:g} to {scale.high:g} {scale.unit}"
             panels.append(Panel(key, title, note, alt, map_figure(side.values, side.valid, scale)))
     if view.errors is not None:
-        known = view.true.valid & view.predicted.valid
-        figure = error_figure(view.true.values, view.predicted.values, known)
+        valid = view.true.valid & view.predicted.valid
+        figure = error_figure(view.true.values, view.predicted.values, valid)
         alt = "Reconstructed minus true depth in metres: blue where it is too near, orange where it is too far"
         panels.append(Panel("error", "Error", "reconstructed − true", alt, figure, scores_html(view.errors)))
     return panels

@@ -69,6 +69,25 @@ ROBOTCAR_SAYS = (
     "dataset's SDK; rtk.csv, vo/vo.csv and ldmrs/ are used where they are asked for. The tags (sun, rain, night) "
     "become the condition; without them it is unknown."
 )
+DRIVE = """2011_09_26/calib_cam_to_cam.txt
+2011_09_26/calib_velo_to_cam.txt
+2011_09_26/calib_imu_to_velo.txt
+2011_09_26/2011_09_26_drive_0001_sync/
+  image_02/data/0000000000.png
+  velodyne_points/data/0000000000.bin
+  oxts/data/0000000000.txt"""
+SEQUENCE = """sequences/00/image_2/000000.png
+sequences/00/velodyne/000000.bin
+sequences/00/calib.txt
+sequences/00/times.txt
+poses/00.txt"""
+OBJECTS = """training/image_2/000000.png
+training/velodyne/000000.bin
+training/calib/000000.txt"""
+KITTI_SAYS = (
+    "Give the folder that holds image_02/ or image_2/. A drive's frames are placed by its GPS, a sequence's by its "
+    "poses in metres; object folders have none, so that no two frames show the same place."
+)
 Part = tuple[str, str, str | None]
 FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {
     "Photographs": (
@@ -82,6 +101,11 @@ FORMATS: dict[str, tuple[str, tuple[Part, ...], str]] = {
         BENCHMARK_SAYS,
     ),
     "RGB-D": ("What a recording looks like", (("The folder", RECORDING, None), ("A pose", POSE, None)), RECORDING_SAYS),
+    "KITTI": (
+        "What a KITTI recording looks like",
+        (("Raw", DRIVE, None), ("Odometry", SEQUENCE, None), ("Object", OBJECTS, None)),
+        KITTI_SAYS,
+    ),
     "RobotCar": ("What RobotCar's folder looks like", (("The folder", ROBOTCAR, None),), ROBOTCAR_SAYS),
 }
 OURS = (

@@ -83,6 +83,14 @@ def ask_rgbd() -> Stage | None:
     return path and (lambda progress: recordings.from_rgbd(path, test, val, place, progress))
 
 
+def ask_kitti() -> Stage | None:
+    path = ask_path("/home/me/2011_09_26/2011_09_26_drive_0001_sync")
+    fields = st.columns(2, vertical_alignment="bottom")
+    every = fields[0].number_input("Take every N-th frame", 1, 1000, 1, key="kitti-every", on_change=forget)
+    place = PlaceRule(ask_radius(fields[1], "kitti"))
+    return path and (lambda progress: recordings.from_kitti(path, every, place, progress))
+
+
 WAYS = (
     Way(READY, "Upload a .zip", FORMAT, "Unpacking", ask_zip),
     Way(READY, "Folder on this machine", f"{FORMAT} The folder is copied and stays as it is.", "Reading", ask_folder),
@@ -114,8 +122,17 @@ WAYS = (
         CONVERT,
         "RobotCar",
         "A folder on this machine with traversals as the Oxford RobotCar dataset has them, or one of them. Pictures "
-        "become colour and lose their distortion; depth and reflectance are made of the lidar's scans along the way.",
+        "become colour and lose their distortion; depth and reflectance are made of the lidar's scans along the way. "
+        "Whole drives are converted faster on the command line, with `--workers`.",
         "Converting the traversals, a second or two a frame",
         data_robotcar.ask,
+    ),
+    Way(
+        CONVERT,
+        "KITTI",
+        "A drive, odometry sequence or object folder of KITTI on this machine: pictures of camera 2 and Velodyne scans, "
+        "from which depth and reflectance are filled.",
+        "Filling the gaps between the points, a second or two a frame",
+        ask_kitti,
     ),
 )
