@@ -130,8 +130,8 @@ WAYS = (
     Way(
         CONVERT,
         "KITTI",
-        "A drive, odometry sequence or object folder of KITTI on this machine: pictures of camera 2 and Velodyne scans, "
-        "from which depth and reflectance are filled.",
+        "A drive, odometry sequence or object folder of KITTI on this machine: pictures of camera 2, and Velodyne "
+        "scans, from which depth and reflectance are filled.",
         "Filling the gaps between the points, a second or two a frame",
         ask_kitti,
     ),
