@@ -333,6 +333,16 @@ def test_a_yaw_from_another_north_is_noted(plain: Path, tmp_path: Path) -> None:
     assert re.search(r"goes (2\.[678]|3\.[234]) degrees to the left of where its yaw points", note)
 
 
+def test_poses_that_the_receiver_does_not_call_good_are_noted(plain: Path, tmp_path: Path) -> None:
+    log = plain / DAY / "gps" / "ins.csv"
+    lines = log.read_text().splitlines()
+    log.unlink()
+    poor = [line.replace("SOLUTION_GOOD", "HIGH_VARIANCE") for line in lines[1:8]]
+    log.write_text("\n".join([lines[0], *poor, *lines[8:]]))
+    notes = import_robotcar(plain, tmp_path / "out", Choice(width=32, spacing_m=20)).notes
+    assert f"{DAY}: 7 of {len(lines) - 1} poses of ins.csv are INS_HIGH_VARIANCE" in notes
+
+
 def test_it_goes_on_after_a_break(plain: Path, tmp_path: Path) -> None:
     whole = import_robotcar(plain, tmp_path / "whole", SMALL)
 
@@ -350,6 +360,32 @@ def test_it_goes_on_after_a_break(plain: Path, tmp_path: Path) -> None:
     for file in files:
         if file.name != "dataset.json":
             assert (tmp_path / "out" / file).read_bytes() == (whole.frames.root / file).read_bytes(), file
+
+
+def test_other_areas_or_poses_begin_anew(plain: Path, tmp_path: Path) -> None:
+    shutil.rmtree(plain / RAIN)
+    path = tmp_path / "areas.geojson"
+    write_areas(path, Areas({"test": (square(-2, 30),)}))
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what.startswith("Frames") and done == 1:
+            raise KeyboardInterrupt
+
+    choice = Choice(width=32, areas=path)
+    with pytest.raises(KeyboardInterrupt):
+        import_robotcar(plain, tmp_path / "out", choice, stop)
+    # Now the first frame is the one that was the second.
+    write_areas(path, Areas({"test": (square(9, 30),)}))
+    with pytest.raises(KeyboardInterrupt):
+        import_robotcar(plain, tmp_path / "out", choice, stop)
+    (plain / "rtk" / DAY).mkdir(parents=True)
+    shutil.copy(plain / DAY / "gps" / "ins.csv", plain / "rtk" / DAY / "rtk.csv")
+    report = import_robotcar(plain, tmp_path / "out", choice)
+    assert len(report.frames) == 2 and not any("went on" in note for note in report.notes)
+    alone = import_robotcar(plain, tmp_path / "alone", choice)
+    for number in range(2):
+        name = f"{DAY}/rgb/{number:06d}.jpg"
+        assert (report.frames.root / name).read_bytes() == (alone.frames.root / name).read_bytes()
 
 
 def test_what_makes_a_frame_can_be_sent_to_another_process(plain: Path) -> None:

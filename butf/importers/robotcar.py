@@ -43,6 +43,7 @@ from butf.importers.robotcar_files import (
     picture_path,
     read_condition,
 )
+from butf.importers.robotcar_poses import rtk_file
 from butf.importers.staging import FrameFiles, Progress, import_key, require_absent, resumable_folder
 
 DEPTH_RANGE = {"near_m": 1.0, "far_m": 100.0}
@@ -100,10 +101,7 @@ def import_robotcar(
         check_calibration(jobs[first + len(one.time_us) // 2])
     table = _table(jobs, taken)
     pictures = [picture_path(job.folder, job.time_us) for job in jobs]
-    logs = [path for folder in folders for form in ("*.csv", "*/*.csv") for path in sorted(folder.glob(form))]
-    scans = [lidar.folder for one in taken for lidar in one.lidars]
-    rig_files = sorted(path for part in (source.models, source.extrinsics) for path in part.iterdir())
-    key = import_key("robotcar", src, [*pictures, *logs, *scans, *rig_files], choice=repr(choice), full_scale=scale)
+    key = import_key("robotcar", src, [*pictures, *_read(source, taken, choice)], choice=repr(choice), full_scale=scale)
     with resumable_folder(out, key, staging) as folder:
         made = [FrameFiles(job.files, partial(make_frame, job)) for job in jobs]
         folder.fill(made, progress, min(workers, -(-len(jobs) // WORTH)))
@@ -119,6 +117,15 @@ def import_robotcar(
     if len(taken) == 1:
         notes.append("there is one traversal: each frame is searched among the others")
     return report_of(Frames.load(out), left, [folder.went_on, *notes])
+
+
+def _read(source: Source, taken: Sequence[_Taken], choice: Choice) -> list[Path]:
+    """What frames depend on beside their pictures: calibration, logs, areas, and the folders of scans."""
+    calibration = [path for part in (source.models, source.extrinsics) for path in sorted(part.iterdir())]
+    logs = [path for one in taken for path in sorted(one.folder.glob("*/*.csv"))]
+    rtk = [rtk_file(one.folder, source.base) for one in taken]
+    scans = [lidar.folder for one in taken for lidar in one.lidars]
+    return [*calibration, *logs, *filter(None, (*rtk, choice.areas)), *scans]
 
 
 def _reference(taken: Sequence[_Taken], choice: Choice) -> str:
@@ -160,8 +167,7 @@ def _taken(
             taken.append(_Taken(folder, condition, times[inside], poses[inside], split[inside], drive.lidars))
         else:
             notes.append(f"{folder.name} has no frame in the areas")
-        if drive.note:
-            notes.append(f"{folder.name}: {drive.note}")
+        notes += [f"{folder.name}: {note}" for note in drive.notes]
         if progress is not None:
             progress("Reading the traversals", number, len(conditions))
     if not taken:

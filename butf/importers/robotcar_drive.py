@@ -54,7 +54,7 @@ class Source:
 @dataclass(frozen=True, eq=False)
 class Drive:
     """A traversal, opened: `trajectory` of the vehicle in east, north, up metres of `zone`; `lidars`; the times of its
-    pictures (N,) int64 microseconds; pictures left out so far; and a note, if there is something to note."""
+    pictures (N,) int64 microseconds; pictures left out so far; and whatever is to be noted."""
 
     folder: Path
     trajectory: Trajectory
@@ -62,7 +62,7 @@ class Drive:
     lidars: tuple[Scans, ...]
     pictures: np.ndarray
     left: dict[str, list[str]]
-    note: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def open_drive(source: Source, folder: Path, choice: Choice) -> Drive:
     if choice.poses == "vo":
         trajectory = read_odometry(folder / "vo" / "vo.csv", trajectory)
     left = {NOT_LISTED: [f"{folder.name}/{name}" for name in unlisted]}
-    return Drive(folder, trajectory, solution.zone, lidars, pictures, left, solution.note)
+    return Drive(folder, trajectory, solution.zone, lidars, pictures, left, solution.notes)
 
 
 @lru_cache(maxsize=1)

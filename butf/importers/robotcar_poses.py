@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +26,17 @@ AGREEMENT_M = 5.0
 TO_WORLD = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]])
 """North, east, down to east, north, up."""
 HEADING_DEG = 1.0
+GOOD = ("INS_SOLUTION_GOOD", "INS_ALIGNMENT_COMPLETE")
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A log of poses: the vehicle's `trajectory` in east, north, up metres of a UTM `zone`, and a note on its headings
-    where they do not fit the way it went."""
+    """A log of poses: the vehicle's `trajectory` in east, north, up metres of a UTM `zone`, and notes on how good they
+    are, if they are not."""
 
     trajectory: Trajectory
     zone: Zone
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def rtk_file(traversal: Path, base: Path) -> Path | None:
@@ -57,7 +59,8 @@ def read_solution(path: Path, ins: np.ndarray) -> Solution:
     _check_position(path, lat, lon, values[:, 1], values[:, 0], zone)
     poses = TO_WORLD @ transforms(values) @ inverse(ins)
     trajectory = Trajectory.of(times, poses)
-    return Solution(trajectory, zone, _heading_note(trajectory, poses))
+    notes = (_status_note(path, table), _heading_note(trajectory, poses))
+    return Solution(trajectory, zone, tuple(filter(None, notes)))
 
 
 def read_odometry(path: Path, anchor: Trajectory) -> Trajectory:
@@ -109,7 +112,7 @@ class _Log:
             if len(row) != len(header):
                 raise BadInput(f"{path}: row {number} has {len(row)} cells; expected {len(header)} as in the header")
         self.path = path
-        self.columns = {column: [row[header.index(column)].strip() for row in rows[1:]] for column in columns}
+        self.columns = {name: [row[number].strip() for row in rows[1:]] for number, name in enumerate(header)}
 
     def numbers(self, column: str) -> np.ndarray:
         """(N,) float64 of a column; `BadInput` names the first that is not finite."""
@@ -187,6 +190,15 @@ def _gap(lat: np.ndarray, lon: np.ndarray, east: np.ndarray, north: np.ndarray, 
         return float("inf")
     to_east, to_north = to_metres(lat, lon, zone)
     return float(np.median(np.hypot(to_east - east, to_north - north)))
+
+
+def _status_note(path: Path, table: _Log) -> str:
+    """A note on the rows that the receiver itself does not call good, where it says so."""
+    status = table.columns.get("ins_status", [])
+    poor = Counter(word for word in status if word not in GOOD)
+    if not poor:
+        return ""
+    return f"{poor.total():,} of {len(status):,} poses of {path.name} are {', '.join(sorted(poor))}"
 
 
 def _heading_note(trajectory: Trajectory, poses: np.ndarray) -> str:
