@@ -26,9 +26,14 @@ KEPT = 5  # frames of the small data set
 
 @pytest.fixture(scope="module")
 def scanned_original(tiny_original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five frames at night, the last without depth; `points` in every fourth pixel of the true depth, `returns` too."""
     root = tmp_path_factory.mktemp("scanned") / "tiny"
     shutil.copytree(tiny_original, root)
+    return write_samples(root)
+
+
+def write_samples(root: Path) -> Path:
+    """Leave of the tiny data set five frames at night, the last without depth; `points` in every fourth pixel of the
+    true depth, and `returns` there."""
     lines = (root / "frames.csv").read_text().splitlines()
     (root / "frames.csv").write_text("\n".join([lines[0], *lines[-KEPT:]]) + "\n")
     for path in sorted(root.glob("night/depth/*.png"))[-KEPT + 1 :]:

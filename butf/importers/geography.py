@@ -58,11 +58,18 @@ def facing(heading_deg: np.ndarray, lat: np.ndarray, lon: np.ndarray, zone: Zone
     """Orientations (N, 4) qw, qx, qy, qz, camera to world, of level cameras that look along a heading.
 
     Headings (N,) are degrees clockwise from true north; the world's north is the zone's grid north, which is turned
-    against it by the meridian convergence: tan(convergence) = tan(lon - central meridian) sin(lat).
+    against it by `convergence`.
     """
-    off = np.radians((np.asarray(lon) - (6 * zone[0] - 183) + 180) % 360 - 180)
-    convergence = np.arctan(np.tan(off) * np.sin(np.radians(lat)))
-    angle = np.radians(heading_deg) - convergence
+    angle = np.radians(heading_deg) - convergence(lat, lon, zone)
     sine, cosine, zero = np.sin(angle), np.cos(angle), np.zeros(len(angle))
     right, down, ahead = (cosine, -sine, zero), (zero, zero, zero - 1), (sine, cosine, zero)
     return quaternions(np.moveaxis(np.array([right, down, ahead]), (0, 1), (2, 1)))
+
+
+def convergence(lat: np.ndarray, lon: np.ndarray, zone: Zone) -> np.ndarray:
+    """Radians (N,) by which a zone's grid north is turned clockwise from true north, at degrees WGS84 (N,).
+
+    tan(convergence) = tan(lon - central meridian) sin(lat), on the sphere.
+    """
+    off = np.radians((np.asarray(lon) - (6 * zone[0] - 183) + 180) % 360 - 180)
+    return np.arctan(np.tan(off) * np.sin(np.radians(lat)))

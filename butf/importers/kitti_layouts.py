@@ -20,7 +20,7 @@ from butf.dataset.manifest import Camera
 from butf.densify.cloud import Cloud
 from butf.errors import BadInput
 from butf.files import read_text
-from butf.importers.geography import commonest, to_metres, zones_of
+from butf.importers.geography import commonest, convergence, to_metres, zones_of
 from butf.importers.staging import read_bytes
 
 EXPECTED = (
@@ -135,7 +135,8 @@ class Recording:
         lat, lon, up, roll, pitch, yaw = np.array(rows).T
         zone = commonest(zones_of(lat, lon))
         to_world = np.tile(np.eye(4), (len(names), 1, 1))
-        to_world[:, :3, :3] = _turned(roll, pitch, yaw)
+        # Yaw counts from true east, the world's axes are the zone's grid.
+        to_world[:, :3, :3] = _turned(roll, pitch, yaw + convergence(lat, lon, zone))
         to_world[:, :3, 3] = np.stack([*to_metres(lat, lon, zone), up], axis=1)
         of = _entries(imu)
         to_lidar = _rigid(_matrix(of, "R", (3, 3), imu), _matrix(of, "T", (3, 1), imu))
