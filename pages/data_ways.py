@@ -84,7 +84,7 @@ def ask_rgbd() -> Stage | None:
 
 
 def ask_kitti() -> Stage | None:
-    path = ask_path("/home/me/2011_09_26/2011_09_26_drive_0001_sync")
+    path = ask_path("/home/me/kitti/sequences/00")
     fields = st.columns(2, vertical_alignment="bottom")
     every = fields[0].number_input("Take every N-th frame", 1, 1000, 1, key="kitti-every", on_change=forget)
     place = PlaceRule(ask_radius(fields[1], "kitti"))
