@@ -12,7 +12,7 @@ from butf.browse import Asked
 from butf.dataset.class_metrics import ClassErrors, class_errors
 from butf.dataset.depth_metrics import DepthErrors, depth_errors
 from butf.dataset.frames import Frames
-from butf.dataset.modalities import Map, default_encoding, is_depth, known
+from butf.dataset.modalities import FILLED_FROM, Map, default_encoding, is_depth, known
 from butf.figures.classes import class_figure, legend_html, wrong_figure
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
@@ -25,18 +25,22 @@ from butf.retrieval.explore import Candidate, QueryResult
 
 @dataclass(frozen=True, eq=False)
 class SideView:
-    """The side modality of one picture: the true map, the one a model reconstructs, and how far apart they are."""
+    """The side modality of one picture: the true map, the one a model reconstructs, and how far apart they are.
+
+    `known_as` is the true map's title: one that was filled between a lidar's points is not called true.
+    """
 
     modality: str
     true: Map | None
     predicted: Map | None
     model: str | None
     errors: DepthErrors | ClassErrors | None
+    known_as: str
 
     @property
     def named_maps(self) -> list[tuple[str, Map]]:
         """The maps that there are, the reconstructed one first, each with its title."""
-        named = ((f"Reconstructed by {self.model}", self.predicted), (f"True {self.modality}", self.true))
+        named = ((f"Reconstructed by {self.model}", self.predicted), (self.known_as, self.true))
         return [(title, entry) for title, entry in named if entry is not None]
 
 
@@ -61,7 +65,9 @@ def side_view(
         return None
     measure = {"depth": depth_errors, "semantics": class_errors}.get(modality)
     errors = measure(predicted, true) if measure and true is not None and predicted is not None else None
-    return SideView(modality, true, predicted, decoder.name if decoder else None, errors)
+    filled = FILLED_FROM in frames.modalities.get(modality, {})
+    known_as = f"{modality.capitalize()} by lidar" if filled else f"True {modality}"
+    return SideView(modality, true, predicted, decoder.name if decoder else None, errors, known_as)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +91,7 @@ def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
     scale = side_scale(frames, view.modality)
     panels = []
     for key, title, side in (
-        ("true", f"True {view.modality}", view.true),
+        ("true", view.known_as, view.true),
         ("predicted", "Reconstructed", view.predicted),
     ):
         if side is not None:

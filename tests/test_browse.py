@@ -1,5 +1,6 @@
 """What pages ask of the library: shelves, filters, the nearest query, and views of data with parts missing."""
 
+import dataclasses
 import threading
 import time
 
@@ -112,6 +113,15 @@ def test_panels_leave_out_what_is_missing(tiny_frames, models):
     assert titles("overcast/000008", models[:1]) == ["true"]
     assert titles("night/000011", models) == ["predicted"]  # the frame without depth
     assert titles("night/000011", models[:1]) == []
+
+
+def test_a_map_that_was_filled_between_samples_is_not_called_true(tiny_frames, models):
+    i = int(np.flatnonzero(tiny_frames.frame == "overcast/000008")[0])
+    filled = dataclasses.replace(tiny_frames, modalities={"depth": {"filled_from": "points"}})
+    for frames, title in ((tiny_frames, "True depth"), (filled, "Depth by lidar")):
+        view = views.side_view(frames, browse.asked_frame(frames, i), models)
+        assert views.side_panels(frames, view)[0].title == title
+        assert title in [name for name, _ in view.named_maps]
 
 
 def test_marks_stand_where_the_frames_are(tiny_frames):
