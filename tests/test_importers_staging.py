@@ -22,7 +22,9 @@ from butf.importers.staging import FrameFiles, Staging, duplicates, import_key, 
 KEY = {"kind": "test", "options": {"a": (1, 2)}}
 # Ten frames, of which the seventh never comes to an end; what is made is told line by line.
 SLOW = """
-import sys, time
+import signal, sys, time
+# A shell may have started the tests in its background, where Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from butf.importers.staging import FrameFiles, resumable_folder
 def make(i):
     print(i, flush=True)
