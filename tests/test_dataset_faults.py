@@ -270,7 +270,7 @@ def test_broken_dataset_json(tiny_dataset: Path) -> None:
             ["labels must be true or false"],
         ),
         ({"modalities": ["depth"]}, ["modalities is not an object"]),
-        ({"modalities": {"thermal": {}}}, ["'thermal' is unknown", "depth or reflectance or lidar or points or returns or semantics"]),
+        ({"modalities": {"thermal": {}}}, ["'thermal' is unknown", "or lidar or points or returns or semantics"]),
         ({"modalities": {"depth": {"near_m": 5, "far_m": 2}}}, ["near_m 5 and far_m 2", "0 < near_m < far_m"]),
         ({"modalities": {"semantics": {"classes": "road"}}}, ["classes 'road'"]),
         ({"origin": {"utm_zone": "61N"}}, ["utm_zone '61N'"]),
