@@ -50,7 +50,9 @@ def ask_for_run() -> None:
     details = "" if preset.custom else settings_text(preset, method)
     config = TrainConfig(method=method, data=name, **own).as_dict()
     fresh = runs.fresh_name(config)
-    chosen = st.text_input("Name of the run", placeholder=fresh, help="Letters, digits, '-', '_' and '.'.").strip()
+    # With a key of its own it keeps what was typed when the next minute suggests another name.
+    about = "Letters, digits, '-', '_' and '.'."
+    chosen = st.text_input("Name of the run", placeholder=fresh, help=about, key="run-name").strip()
     if chosen:
         runs.check_name(chosen)
     active = [state for state in runs.list_runs() if state.active]

@@ -146,7 +146,8 @@ def test_the_report_and_the_manifest_say_what_came_in(town: tuple, imported: Imp
     }
     assert frames.conditions == ["sun", "rain"] and frames.place == PlaceRule(25.0)
     assert imported.matched == {"test": (4, 4)} and not imported.left
-    assert frames.modalities == {"depth": {"near_m": 1.0, "far_m": 100.0}, "reflectance": {}}
+    assert list(frames.modalities) == ["points", "returns", "depth", "reflectance"]
+    assert frames.modalities["depth"] == {"near_m": 1.0, "far_m": 100.0, "filled_from": "points"}
     truth = town[1][0]
     camera = frames.cameras[0]
     assert (camera.width, camera.height) == (layout.TOWN.width, layout.TOWN.height)
@@ -253,14 +254,18 @@ def test_the_other_lidar_gives_depth_and_both_together_too(plain: Path, tmp_path
         scan[:, 2] = 0
         scan.tofile(plain / DAY / "ldmrs" / path.name)
     truth = layout.plain_depth()
-    for lidar, modalities in (("ldmrs", ["depth"]), ("both", ["depth", "reflectance"])):
+    for lidar, modalities in (
+        ("ldmrs", ["points", "depth"]),
+        ("both", ["points", "depth", "reflectance"]),
+    ):
         choice = Choice(lidar=lidar, width=64, spacing_m=20)
         frames = import_robotcar(plain, tmp_path / lidar, choice).frames
         assert list(frames.modalities) == modalities
         for i in range(len(frames)):
-            depth = frames.modality(i, "depth")
+            depth, points = frames.modality(i, "depth"), frames.modality(i, "points")
             near = depth.valid & (truth < 40)
             assert np.median(np.abs(depth.values[near] / truth[near] - 1)) < 0.02
+            assert 0 < points.valid.sum() < depth.valid.sum()
             assert (frames.modality(i, "reflectance") is not None) == (lidar == "both")
 
 
@@ -356,7 +361,7 @@ def test_it_goes_on_after_a_break(plain: Path, tmp_path: Path) -> None:
     report = import_robotcar(plain, tmp_path / "out", SMALL)
     assert "4 of 6 frames were there" in "\n".join(report.notes)
     files = [path.relative_to(whole.frames.root) for path in whole.frames.root.rglob("*.*") if path.is_file()]
-    assert len(files) == 6 * 3 + 3
+    assert len(files) == 6 * 5 + 3
     for file in files:
         if file.name != "dataset.json":
             assert (tmp_path / "out" / file).read_bytes() == (whole.frames.root / file).read_bytes(), file

@@ -126,7 +126,7 @@ def test_frames_of_two_sizes_without_common_places_on_every_page(site: Path, odo
     if name == "explore":
         assert "the database has no true match" in html(app)
         well(app.multiselect(key="models").set_value(["my-image-only"]).run())
-        assert "True depth" in html(app) and "True points" not in html(app)
+        assert "Depth by lidar" in html(app) and "True points" not in html(app)
 
 
 def test_kitti_by_its_form(home: Path, odometry: Path) -> None:

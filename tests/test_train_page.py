@@ -294,6 +294,14 @@ def test_two_tabs_that_start_at_the_same_moment(tiny_dataset, still):
     assert Run.open("mine").config_path.stat().st_mtime_ns == started
 
 
+def test_a_name_stays_when_another_one_is_suggested_in_the_next_minute(tiny_dataset, still, monkeypatch):
+    app = opened()
+    next(field for field in app.text_input if field.label == "Name of the run").set_value("mine").run()
+    monkeypatch.setattr(runs, "fresh_name", lambda config: "bu-tf-of-the-next-minute")
+    field = next(field for field in app.run().text_input if field.label == "Name of the run")
+    assert (field.value, field.placeholder) == ("mine", "bu-tf-of-the-next-minute")
+
+
 def test_the_queue_is_told_and_can_be_changed(tiny_dataset):
     locks = []
     for place, name in enumerate(("working", "second", "third")):

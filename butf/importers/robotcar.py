@@ -33,6 +33,7 @@ from butf.importers.robotcar_drive import (
     check_calibration,
     choose,
     make_frame,
+    modalities,
     open_drive,
     open_rig,
 )
@@ -46,7 +47,6 @@ from butf.importers.robotcar_files import (
 from butf.importers.robotcar_poses import rtk_file
 from butf.importers.staging import FrameFiles, Progress, import_key, require_absent, resumable_folder
 
-DEPTH_RANGE = {"near_m": 1.0, "far_m": 100.0}
 WORTH = 8  # frames a process, for it takes as long to begin as to make some frames
 BY_DAY = ("overcast", "sun", "clouds")
 
@@ -226,7 +226,7 @@ def _meta(
         "source": f"Oxford RobotCar layout, {len(taken)} traversals, poses {choice.poses}, lidar {choice.lidar}",
         "cameras": [dataclasses.asdict(camera)],
         "origin": {"lat": round(float(lat), 6), "lon": round(float(lon), 6), "utm_zone": zone_text(zone)},
-        "modalities": {"depth": DEPTH_RANGE} | ({} if choice.lidar == "ldmrs" else {"reflectance": {}}),
+        "modalities": modalities(choice),
         "traversals": [
             {
                 "name": one.folder.name,

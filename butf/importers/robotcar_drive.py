@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from butf.dataset.manifest import Camera
-from butf.dataset.modalities import Map, map_bytes
+from butf.dataset.modalities import FILLED_FROM, Map, map_bytes
 from butf.densify import Cloud, fill, project
 from butf.errors import BadInput
 from butf.files import read_pixels
@@ -35,6 +35,7 @@ from butf.importers.robotcar_files import (
 from butf.importers.robotcar_poses import read_odometry, read_solution, rtk_file, span
 from butf.importers.trajectory import Trajectory
 
+DEPTH_RANGE = {"near_m": 1.0, "far_m": 100.0}
 GAP_US = 1_000_000
 LEAST_AHEAD_M = 10.0
 NO_POSE = "outside of the log of poses, or in a gap of it of more than 1 s"
@@ -91,8 +92,19 @@ class FrameJob:
     @property
     def files(self) -> tuple[str, ...]:
         traversal, name = self.frame.split("/")
-        maps = ("depth", "reflectance") if self.choice.lidar != "ldmrs" else ("depth",)
-        return (f"{traversal}/rgb/{name}.jpg", *(f"{traversal}/{modality}/{name}.png" for modality in maps))
+        maps = (f"{traversal}/{modality}/{name}.png" for modality in modalities(self.choice))
+        return (f"{traversal}/rgb/{name}.jpg", *maps)
+
+
+def modalities(choice: Choice) -> dict[str, dict]:
+    """The side modalities of each frame, as dataset.json has them: the samples, and what was filled between them.
+
+    `returns` are those of all points, so there are none where some come from a lidar that measures no intensity.
+    """
+    made = {FILLED_FROM: "points"}
+    found = {"points": DEPTH_RANGE, "returns": {}, "depth": DEPTH_RANGE | made, "reflectance": made}
+    absent = {"lms_front": (), "ldmrs": ("returns", "reflectance"), "both": ("returns",)}[choice.lidar]
+    return {name: entry for name, entry in found.items() if name not in absent}
 
 
 @lru_cache(maxsize=2)
@@ -230,12 +242,13 @@ def _clouds(job: FrameJob, drive: Drive, rig: Rig) -> tuple[Cloud, Cloud | None]
 
 
 def _maps(cloud: Cloud, camera: Camera, picture: np.ndarray) -> dict[str, Map]:
-    """Dense maps of a cloud; without any measurement where no point falls into the picture."""
+    """The samples of a cloud and dense maps; without any measurement where no point falls into the picture."""
     sparse = project(cloud, camera)
+    samples = {side.name: side for side in sparse.maps}
     if sparse.measured.any():
-        return fill(sparse, camera, picture).maps
+        return samples | fill(sparse, camera, picture).maps
     empty = {"depth": sparse.depth, "reflectance": sparse.reflectance}
-    return {name: Map(name, values, sparse.measured) for name, values in empty.items() if values is not None}
+    return samples | {name: Map(name, values, sparse.measured) for name, values in empty.items() if values is not None}
 
 
 def _spaced(points: np.ndarray, spacing_m: float) -> np.ndarray:
