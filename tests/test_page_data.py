@@ -247,7 +247,8 @@ def test_robotcar_traversals_are_checked_and_imported(home: Path, tmp_path: Path
     assert "less than 20 m from the frame before" in told(app)
     app = well(button(app, "Import").click().run())
     frames = Frames.load(home / "drives")
-    assert frames.conditions == ["night-rain", "overcast"] and sorted(frames.modalities) == ["depth", "reflectance"]
+    assert frames.conditions == ["night-rain", "overcast"]
+    assert sorted(frames.modalities) == ["depth", "points", "reflectance", "returns"]
 
 
 def test_photographs_are_uploaded_checked_and_imported(home: Path) -> None:
