@@ -215,3 +215,16 @@ def visitor(browser, server: str) -> Iterator[Visitor]:
     yield tab
     tab.context.close()
     assert tab.faults == []
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The app finds data, runs, cache and what is shipped in folders of this test alone; gives where these lie."""
+    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
+        monkeypatch.setenv(variable, str(tmp_path / folder))
+    monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
+    monkeypatch.setattr(files, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(zoo, "MODELS", tmp_path / "assets" / "models")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return tmp_path

@@ -6,12 +6,10 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import robotcar_layout
-import streamlit as st
 from app_pages import button, html, local_copy, opened, well
 from conftest import edit_json
 from PIL import Image
@@ -22,23 +20,15 @@ from test_dataset_faults import set_cell
 from butf import files, own_data
 from butf.dataset.frames import Frames, find_datasets
 from butf.locks import FileLock
-from butf.networks import zoo
 from butf.training.folder import Run
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, tiny_original: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(apart: Path, tiny_original: Path) -> Path:
     """A shipped data set `town` and one of one's own, `mine`; gives the data folder."""
-    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
-        monkeypatch.setenv(variable, str(tmp_path / folder))
-    monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
-    monkeypatch.setattr(files, "ASSETS", tmp_path / "assets")
-    monkeypatch.setattr(zoo, "MODELS", tmp_path / "assets" / "models")
     for place in ("assets/town", "data/mine"):
-        shutil.copytree(tiny_original, tmp_path / place)
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield tmp_path / "data"
+        shutil.copytree(tiny_original, apart / place)
+    return apart / "data"
 
 
 def data_page(**query: str) -> AppTest:

@@ -6,12 +6,10 @@ import base64
 import io
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from app_pages import button, html, opened, well
 from conftest import edit_json
 from PIL import Image
@@ -19,33 +17,25 @@ from streamlit.testing.v1 import AppTest
 from test_densify_dataset import KEPT, drop, write_samples
 from test_importers_kitti import odometry, picture
 
-from butf import files, lidar_views
+from butf import lidar_views
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Map, write_map
 from butf.densify import Dense, Sparse
 from butf.figures.previews import Tile
 from butf.figures.samples import DIM, dot_radius, dotted, error_picture, tiles_html
 from butf.importers.kitti import import_kitti
-from butf.networks import zoo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 __all__ = ["odometry"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, tiny_original: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(apart: Path, tiny_original: Path) -> Path:
     """Data sets `scan`, with points, and `town`, without; gives the data folder."""
-    for variable, folder in (("BUTF_DATA", "data"), ("BUTF_RUNS", "runs"), ("BUTF_CACHE", "cache")):
-        monkeypatch.setenv(variable, str(tmp_path / folder))
-    monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
-    monkeypatch.setattr(files, "ASSETS", tmp_path / "assets")
-    monkeypatch.setattr(zoo, "MODELS", tmp_path / "assets" / "models")
     for name in ("scan", "town"):
-        shutil.copytree(tiny_original, tmp_path / "data" / name)
-    write_samples(tmp_path / "data" / "scan")
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield tmp_path / "data"
+        shutil.copytree(tiny_original, apart / "data" / name)
+    write_samples(apart / "data" / "scan")
+    return apart / "data"
 
 
 def page(**query: str) -> AppTest:
