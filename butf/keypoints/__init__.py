@@ -1,0 +1,1 @@
+"""Learned keypoints: detector, orientation and descriptor (TILDE, LIFT), and their matching."""
