@@ -1,4 +1,4 @@
-"""The losses of the talk (slide equations 1 to 4) and what serves them: hardest triplets and feature imitation.
+"""The losses of the talk (slide equations 1 to 4), the lecture's of pairs, and what serves them.
 
 Descriptors are `(B, D)` of unit length; every loss is a scalar tensor.
 """
@@ -16,6 +16,17 @@ def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: flo
     """
     near, far = distance(anchor, positive, squared), distance(anchor, negative, squared)
     return F.relu(near - far + margin).mean()
+
+
+def contrastive_loss(a: Tensor, b: Tensor, same: Tensor, tau: float) -> Tensor:
+    """The contrastive loss of Lepetit's lecture (Radenovic 2018), mean over P pairs; zero when there is none.
+
+    With `d = ||f(i) - f(j)||` it is `d^2 / 2` for pictures of one place and `max(0, tau - d)^2 / 2` for others.
+    Shape: `a` and `b` `(P, D)`, `same` `(P,)` bool.
+    """
+    near = distance(a, b, squared=True)
+    far = F.relu(tau - distance(a, b, squared=False)).square()
+    return 0.5 * torch.where(same, near, far).sum() / max(len(same), 1)
 
 
 def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
@@ -144,3 +155,25 @@ def batch_hard_loss(
     if len(anchor) == 0:
         return descriptors.sum() * 0.0
     return triplet_loss(descriptors[anchor], others[positive], others[negative], margin, squared)
+
+
+def hardest_pairs_loss(
+    descriptors: Tensor, positives: Tensor, negatives: Tensor, tau: float, others: Tensor | None = None
+) -> Tensor:
+    """The contrastive loss over the pairs of the hardest triplets: each anchor with its farthest positive and its
+    nearest negative. Arguments as `batch_hard_loss` has them."""
+    others = descriptors if others is None else others
+    anchor, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
+    if len(anchor) == 0:
+        return descriptors.sum() * 0.0
+    same = torch.arange(2 * len(anchor), device=anchor.device) < len(anchor)
+    pairs = descriptors[torch.cat([anchor, anchor])], others[torch.cat([positive, negative])]
+    return contrastive_loss(*pairs, same, tau)
+
+
+def all_pairs_loss(descriptors: Tensor, positives: Tensor, negatives: Tensor, tau: float) -> Tensor:
+    """The contrastive loss over all pairs the masks `(B, B)` allow among descriptors `(B, D)`."""
+    one, other = (positives | negatives).nonzero(as_tuple=True)
+    if len(one) == 0:
+        return descriptors.sum() * 0.0
+    return contrastive_loss(descriptors[one], descriptors[other], positives[one, other], tau)

@@ -9,10 +9,11 @@ import streamlit as st
 from butf.dataset.frames import find_datasets
 from butf.dataset.modalities import LEARNABLE
 from butf.networks import zoo
+from butf.networks.aggregation import POOLINGS
 from butf.networks.methods import ABOUT
 from butf.networks.trunk import TRUNKS
 from butf.training import runs
-from butf.training.config import EXTRA, GROUPS, MINING, SCHEDULES, TRAINABLE, TrainConfig
+from butf.training.config import EXTRA, GROUPS, LOSSES_OF_PLACES, MINING, SCHEDULES, TRAINABLE, TrainConfig
 from butf.training.folder import NameTaken
 from butf.training.presets import PRESETS, Preset
 from butf.training.start import ADAPTABLE
@@ -24,6 +25,8 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "extra": EXTRA,
     "mining": MINING,
+    "loss": LOSSES_OF_PLACES,
+    "pooling": POOLINGS,
     "transfer_schedule": SCHEDULES,
 }
 SWITCHED_OFF = (

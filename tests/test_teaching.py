@@ -12,7 +12,7 @@ from butf.dataset.frames import PlaceRule
 from butf.experiment import summary
 from butf.networks import zoo
 from butf.networks.methods import TRAINING_STEPS, build_network, count_parameters, size_ratio
-from butf.networks.pooling import residual_sums, soft_assignment
+from butf.networks.netvlad import residual_sums, soft_assignment
 from butf.retrieval.explore import split_search
 from butf.retrieval.recall import recall_at, wilson
 from butf.teaching import diagrams, diversification, localization, recall, steps, words

@@ -34,7 +34,7 @@ def report(plan: Plan, folder: Path, frames: Frames, split: str, queries: Querie
         "deviations": deviations(plan, results),
         "models": [_entry(result, queries) for result in results if not result.variant.swept],
         "sweep": sweep_points(queries, [result for result in results if result.variant.swept]),
-        "claims": claims(queries, {result.variant.name: result for result in results}),
+        "claims": claims(queries, {result.variant.name: result for result in results}, plan.claims),
     }
 
 
@@ -62,6 +62,7 @@ def _entry(result: Result, queries: Queries) -> dict[str, Any]:
         "parameters": card.parameters,
         "trained_parameters": count_trained(TrainConfig.from_dict(card.config)) if card.config else 0,
         "size_ratio": card.size_ratio,
+        "descriptor_dim": card.descriptor_dim,
         "training_steps": card.training_steps,
         "images_seen": card.images_seen or 0,
         "seconds": round(float(np.mean(seconds)), 1) if seconds else None,

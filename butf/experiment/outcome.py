@@ -11,11 +11,14 @@ from butf.dataset.frames import Frames
 from butf.dataset.pairs import PlacePairs
 from butf.experiment.plan import Plan, Trial, Variant
 from butf.experiment.runner import Say, is_finished
+from butf.keypoints.zoo import load_keypoints
 from butf.networks import zoo
 from butf.networks.card import Card
 from butf.networks.zoo import Model
+from butf.retrieval import keypoint_vlad
 from butf.retrieval.compare import area_groups
 from butf.retrieval.explore import split_search
+from butf.retrieval.keypoint_vlad import KeypointVLAD
 from butf.retrieval.side import side_errors
 
 AREA_RADII = 4
@@ -96,7 +99,7 @@ def _result(
 ) -> Result:
     hits, sides, cards, real = [], [], [], []
     for _, name in models:
-        model = zoo.load(name)
+        model = _model(variant, name)
         places_alone = variant.swept or model.reads_side
         retrieval = split_search(frames, split, model, 1).retrieval
         right, matched = retrieval.judge()
@@ -109,7 +112,13 @@ def _result(
     return Result(variant, tuple(seed for seed, _ in models), tuple(cards), np.stack(hits), side, tuple(real))
 
 
-def pair_recall(model: Model, pairs: PlacePairs) -> float:
+def _model(variant: Variant, name: str) -> Model | KeypointVLAD:
+    if variant.made == "keypoints":
+        return keypoint_vlad.load(Path(name) / "model.safetensors", load_keypoints())
+    return zoo.load(name)
+
+
+def pair_recall(model: Model | KeypointVLAD, pairs: PlacePairs) -> float:
     """recall@1 of the queries of `pairs` that have a positive."""
     queries = model.describe(pairs.images(pairs.queries))
     references = model.describe(pairs.images(pairs.references))

@@ -1,4 +1,4 @@
-"""What the experiment of the talk's claim trains: methods, controls and ablations, each over several seeds."""
+"""What an experiment trains; that of the talk's claim: methods, controls and ablations, each over several seeds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ FIRST = "image-only"
 FIRST_ALEXNET = "image-only-alexnet"
 SWEPT_LAMBDAS = (None, 0.0, 0.001, 0.05, 0.1, 0.2)
 SWEPT_SIGMAS = (0.3, 3.0, 30.0)
+Claim = tuple[str, str, str, float]
+"""Who is expected to beat whom, where, and by how much in recall@1."""
+
+
+MADE = ("trained", "statistics", "whitened", "shipped", "keypoints")
+"""Trained; `after`'s model with its batch-norm statistics adapted, or whitened; the shipped model of its name; or no
+network of ours at all but VLAD of keypoints' descriptors."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,8 @@ class Variant:
     """Fields of TrainConfig that differ from the plan's."""
     after: str | None = FIRST
     """The variant whose model it goes on from; None where it begins with the ImageNet weights."""
-    statistics: bool = False
-    """Whether only the batch-norm statistics of that model are adapted, in place of any training."""
+    made: str = "trained"
+    """How its model comes about, see MADE."""
     core: bool = False
     """Trained over all seeds; the others over the first."""
     swept: bool = False
@@ -41,7 +48,7 @@ class Trial:
     variant: Variant
     seed: int
     config: TrainConfig | None
-    """None where only statistics are adapted."""
+    """None where nothing is trained."""
 
     @property
     def folder(self) -> str:
@@ -65,7 +72,9 @@ class Plan:
     common: dict[str, Any] = field(default_factory=dict)
     """Fields of TrainConfig that all trials share."""
     adaptation_pictures: int = 1600
-    """How many pictures batch-norm statistics are adapted on."""
+    """How many pictures batch-norm statistics are adapted on, or the words of keypoints learnt from."""
+    claims: tuple[Claim, ...] = ()
+    """Who is expected to beat whom."""
 
     def trials(self) -> list[Trial]:
         """All trials in the order of training: each seed's core variants, then the rest of the first seed's."""
@@ -89,7 +98,7 @@ class Plan:
         return replace(self, variants=tuple(variant for variant in self.variants if variant.name in wanted))
 
     def _trial(self, variant: Variant, seed: int) -> Trial:
-        if variant.statistics:
+        if variant.made not in ("trained", "shipped"):
             return Trial(variant, seed, None)
         values = {"data": self.data, "seed": seed, **self.common, **variant.values}
         return Trial(variant, seed, TrainConfig(method=variant.method, **values))
@@ -114,11 +123,11 @@ VARIANTS = (
     ),
     Variant(
         "image-only-wide-statistics", "control: the wide network, its batch-norm statistics from such pictures too",
-        "image-only-wide", after="image-only-wide", statistics=True, core=True,
+        "image-only-wide", after="image-only-wide", made="statistics", core=True,
     ),
     Variant(
         "image-only-statistics", "control: image-only, its batch-norm statistics from such pictures too",
-        "image-only", statistics=True, core=True,
+        "image-only", made="statistics", core=True,
     ),
     Variant(
         "bu-tf-adapted-depth", "as bu-tf-adapted, but no places are guessed",
@@ -148,6 +157,39 @@ ON_ALEXNET = (
 """Planned only where the ImageNet weights are at hand: from random weights AlexNet learns nothing in these steps."""
 
 
+CLAIMS = (
+    ("bu-tf", "image-only", "seen", 0.03),
+    ("bu-tf", "image-only", "unseen", 0.0),
+    ("bu-tf", "image-only-wide", "seen", 0.0),
+    ("bu-tf", "image-only-wide", "unseen", 0.0),
+    ("bu-tf", "hallucination", "seen", 0.0),
+    ("bu-tf", "hallucination", "unseen", 0.0),
+    ("bu-tf-adapted", "image-only", "night", 0.15),
+    ("bu-tf-adapted", "image-only-wide", "night", 0.05),
+    ("bu-tf-adapted", "image-only-wide-guesses", "night", 0.05),
+    ("bu-tf-adapted", "image-only-wide-guesses", "unseen", 0.0),
+    ("bu-tf-adapted", "image-only-wide-guesses", "seen", 0.0),
+    ("bu-tf-adapted", "hallucination", "unseen", 0.0),
+    ("bu-tf-adapted", "hallucination", "seen", 0.0),
+    ("bu-tf-adapted", "image-only-statistics", "night", 0.05),
+    ("bu-tf-adapted", "image-only-wide-statistics", "night", 0.05),
+    ("bu-tf-adapted", "image-only-wide-consistency", "night", 0.05),
+    ("bu-tf-adapted", "bu-tf", "night", 0.0),
+    ("bu-tf-adapted", "bu-tf", "unseen", 0.0),
+    ("bu-tf-adapted", "bu-tf", "seen", -0.01),
+    ("bu-tf-adapted", "bu-tf-adapted-depth", "unseen", 0.0),
+    ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "unseen", 0.0),
+    ("bu-tf-adapted-depth", "bu-tf-adapted-decoder", "night", 0.0),
+    ("bu-tf", "bu-tf-detached", "seen", 0.0),
+    ("bu-tf-diversified", "bu-tf", "seen", 0.0),
+    ("bu-tf", "bu-tf-reencode", "seen", 0.0),
+    ("image-only", "image-only-tuples", "seen", 0.0),
+    ("bu-tf-alexnet", "image-only-alexnet", "seen", 0.03),
+    ("bu-tf-alexnet", "hallucination-alexnet", "seen", 0.0),
+)
+"""Who is expected to beat whom, where, and by how much in recall@1."""
+
+
 def sweep(steps: int) -> tuple[Variant, ...]:
     """bu-tf over the margin of equation 4 and the weight of equation 2, a quarter of `steps` each."""
     return tuple(
@@ -169,5 +211,5 @@ def paper(data: str, seeds: tuple[int, ...], steps: int, quick: bool) -> Plan:
     variants = VARIANTS + (ON_ALEXNET if alexnet_file() else ())
     if quick:
         common |= {"places": 6, "extra_pictures": 6, "final_queries": 5}
-        return Plan(data, variants + sweep(steps)[:2], seeds, common, adaptation_pictures=96)
-    return Plan(data, variants + sweep(steps), seeds, common)
+        return Plan(data, variants + sweep(steps)[:2], seeds, common, 96, CLAIMS)
+    return Plan(data, variants + sweep(steps), seeds, common, claims=CLAIMS)

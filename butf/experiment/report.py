@@ -7,10 +7,10 @@ from typing import Any
 DAY = ("overcast", "lowsun", "rain")
 
 
-def markdown(results: dict[str, Any], command: str) -> str:
-    """`docs/results.md` from the values that `outcome.report` made."""
+def markdown(results: dict[str, Any], command: str, title: str = "The talk's claim, measured") -> str:
+    """A page like `docs/results.md` from the values that `findings.report` made."""
     parts = [
-        "# The talk's claim, measured",
+        f"# {title}",
         _preface(results, command),
         "## recall@1",
         _recall_table(results["models"]),
@@ -43,7 +43,8 @@ def _preface(results: dict[str, Any], command: str) -> str:
         text += f"\n\n**Not trained yet ({len(results['missing'])}):** " + ", ".join(results["missing"]) + "."
     if results["deviations"]:
         text += "\n\n**Trained before the plan was changed:** " + "; ".join(results["deviations"]) + "."
-    if not any("alexnet" in name for name in (*results["missing"], *(model["name"] for model in results["models"]))):
+    names = (*results["missing"], *(model["name"] for model in results["models"]))
+    if results.get("experiment", "paper") == "paper" and not any("alexnet" in name for name in names):
         text += "\n\nAlexNet is left out: where this was made its ImageNet weights could not be had (`BUTF_ALEXNET`)."
     return text
 
@@ -103,12 +104,12 @@ def _side_table(models: list[dict[str, Any]]) -> str:
 
 
 def _cost_table(models: list[dict[str, Any]]) -> str:
-    header = ["model", "training steps", "pictures", "seconds", "parameters trained", "deployed"]
+    header = ["model", "training steps", "pictures", "seconds", "parameters trained", "deployed", "descriptor"]
     rows = [
         [
             model["name"], str(model["training_steps"]), f"{model['images_seen']:,}",
             "-" if model["seconds"] is None else f"{model['seconds']:.0f}", f"{model['trained_parameters']:,}",
-            f"{model['parameters']:,}",
+            f"{model['parameters']:,}", f"{model['descriptor_dim']:,}" if "descriptor_dim" in model else "-",
         ]
         for model in models
     ]  # fmt: skip

@@ -11,15 +11,19 @@ from butf.dataset.samples import Samples
 from butf.errors import BadInput
 from butf.experiment.plan import Plan, Trial
 from butf.files import write_atomic
+from butf.keypoints.zoo import load_keypoints
 from butf.networks import zoo
-from butf.networks.card import card_text
+from butf.networks.card import Card, card_text
+from butf.networks.description import Network
 from butf.networks.weights import save_weights
+from butf.retrieval import keypoint_vlad
 from butf.training.adaptation import adapt_statistics
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.runs import train_command
 from butf.training.trainer import find_data, train
-from butf.training.validation import Validation
+from butf.training.validation import Validation, evenly
+from butf.training.words import learn_whitening
 
 Say = Callable[[str], None]
 
@@ -36,10 +40,14 @@ def train_plan(plan: Plan, folder: Path, say: Say) -> None:
         if is_finished(trial, folder):
             continue
         say(f"{number} of {len(trials)}: {trial.folder}")
-        if trial.config is None:
-            _adapt(trial, folder, plan)
-        else:
+        if trial.variant.made == "trained":
             train(_run(trial, trial.config, folder), decoded)
+        elif trial.variant.made == "shipped":
+            _take(trial, folder)
+        elif trial.variant.made == "keypoints":
+            _learn_keypoints(trial, folder, plan, say)
+        else:
+            _derive(trial, folder, plan)
 
 
 def is_finished(trial: Trial, folder: Path) -> bool:
@@ -65,14 +73,51 @@ def _run(trial: Trial, config: TrainConfig, folder: Path) -> Run:
     return run
 
 
-def _adapt(trial: Trial, folder: Path, plan: Plan) -> None:
+def _derive(trial: Trial, folder: Path, plan: Plan) -> None:
+    """The model that a trial goes on from, its batch-norm statistics adapted or its descriptors whitened."""
     model = zoo.load(str(folder / str(trial.needs)))
     frames = Frames.load(find_data(plan.data))
-    size = model.size(*frames.image(int(frames.where(split="train")[0])).size)
-    adapt_statistics(model.network, frames, size, plan.adaptation_pictures, trial.seed)
-    recall = Validation(frames, size).recall(model.network)
-    text = card_text(replace(model.card, name=trial.variant.name, val_recall=recall))
+    rows = frames.where(split="train")
+    size = model.size(*frames.image(int(rows[0])).size)
+    network, changed = model.network, {}
+    if trial.variant.made == "statistics":
+        adapt_statistics(network, frames, size, plan.adaptation_pictures, trial.seed)
+    else:
+        known = rows[[frames.seen(name) for name in frames.condition[rows]]]
+        learn_whitening(network, trial.variant.values["whiten"], Samples(frames, known, size))
+        changed = {"descriptor_dim": network.descriptor_dim, "aggregation": network.aggregation}
+    recall = Validation(frames, size, plan.common.get("final_queries")).recall(network)
+    _write(trial, folder, network, replace(model.card, name=trial.variant.name, val_recall=recall, **changed))
+
+
+def _take(trial: Trial, folder: Path) -> None:
+    """The shipped model of the variant's name, byte by byte, so that what is known of it stays known."""
+    for name in ("model.safetensors", "card.json"):
+        write_atomic(_made(trial, folder) / name, (zoo.MODELS / trial.variant.name / name).read_bytes())
+
+
+def _learn_keypoints(trial: Trial, folder: Path, plan: Plan, say: Say) -> None:
+    """The words of VLAD from keypoints of train pictures; left out, and missing, where no keypoints are shipped."""
+    try:
+        extractor = load_keypoints()
+    except BadInput as error:
+        say(f"left out: {error}")
+        return
+    frames = Frames.load(find_data(plan.data))
+    rows = frames.where(split="train")
+    known = rows[[frames.seen(name) for name in frames.condition[rows]]]
+    images = (frames.image(int(row)) for row in evenly(known, plan.adaptation_pictures))
+    keypoint_vlad.learn(extractor, images).save(_made(trial, folder) / "model.safetensors")
+
+
+def _write(trial: Trial, folder: Path, network: Network, card: Card) -> None:
+    path, text = _made(trial, folder), card_text(card)
+    write_atomic(path / "card.json", text)
+    save_weights(path / "model.safetensors", network.state_dict(), {"card": text})
+
+
+def _made(trial: Trial, folder: Path) -> Path:
+    """The trial's folder, which is there now."""
     path = folder / trial.folder
     path.mkdir(parents=True, exist_ok=True)
-    write_atomic(path / "card.json", text)
-    save_weights(path / "model.safetensors", model.network.state_dict(), {"card": text})
+    return path

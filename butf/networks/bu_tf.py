@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.decoder import Decoder
 from butf.networks.description import Description, Network, describe_parts
-from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
 
 DECODER_WIDTH = {"efficientnet-lite0": 96, "alexnet": 192}
@@ -22,16 +22,16 @@ class BottomUpTransfer(Network):
     side_share: float = 1.0
     """What the side descriptor's squared distances count beside the main one's."""
 
-    def __init__(self, trunk: str, pretrained: bool = True, outputs: int = 1):
+    def __init__(self, trunk: str, pretrained: bool = True, aggregation: Aggregation = GEM, outputs: int = 1):
         """`outputs`: numbers reconstructed for a pixel, one or one a class (`Encoding.channels`)."""
-        super().__init__()
+        super().__init__(aggregation)
         self.trunk = build_trunk(trunk, pretrained)
-        self.pool = GeM()
+        self.pool = aggregation.build(self.trunk.channels[-1])
         width = DECODER_WIDTH[trunk]
         self.decoder = Decoder(self.trunk.channels, width, outputs)
         self.adapter = nn.Conv2d(width, SIDE_DIM, 1)
-        self.side_pool = GeM()
-        self.descriptor_dim = self.trunk.channels[-1] + SIDE_DIM + (self.side_share < 1)
+        self.side_pool = aggregation.build(SIDE_DIM)
+        self.descriptor_dim = self.pool.dim + self.side_pool.dim + (self.side_share < 1)
 
     def describe(self, images: Tensor) -> Description:
         return self.describe_maps(self.trunk(images), (images.shape[-2], images.shape[-1]))

@@ -7,6 +7,7 @@ from typing import Any
 
 from butf.dataset.modalities import Encoding
 from butf.errors import BadInput
+from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.methods import METHODS
 from butf.networks.trunk import TRUNKS
 
@@ -43,6 +44,8 @@ class Card:
     """Pictures that went through training, all its steps together, a step taken from another model included."""
     seconds: float | None = None
     """How long training took, counted likewise."""
+    aggregation: Aggregation = GEM
+    """How each part of the descriptor is pooled; cards from before there was a choice mean GeM."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as card.json holds them."""
@@ -55,11 +58,14 @@ class Card:
             raise BadInput(f"{source} is no model card; expected a JSON object")
         known = {item.name for item in fields(cls)}
         try:
-            encoding = values.get("encoding")
+            encoding, aggregation = values.get("encoding"), values.get("aggregation")
             card = cls(
                 **{key: value for key, value in values.items() if key in known}
                 | {"encoding": Encoding(**encoding) if encoding else None, "seen": tuple(values.get("seen", ()))}
+                | {"aggregation": Aggregation(**aggregation) if aggregation else GEM}
             )
+        except BadInput as error:
+            raise BadInput(f"{source} is no model card of this version: {error}") from error
         except TypeError as error:
             raise BadInput(f"{source} is no model card of ours ({error}); choose a model that BU-TF trained") from error
         if card.method not in METHODS or card.trunk not in TRUNKS:

@@ -1,9 +1,17 @@
 """The one interface of all methods: pictures in, `Description` out."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from butf.networks.aggregation import Aggregation
+from butf.networks.pooling import Pooling
+from butf.networks.whitening import Whitened
+
+PARTS = ("pool", "side_pool", "second_pool")
+"""The names under which networks keep the pooling of their parts: the main one, and that of the side part."""
 
 
 class Description(NamedTuple):
@@ -38,6 +46,43 @@ class Network(nn.Module):
     descriptor_dim: int
     reads_side: bool = False
     """Whether a picture is not enough: `rgbd` is given the measured side modality too."""
+
+    def __init__(self, aggregation: Aggregation):
+        """`aggregation`: how each part of the descriptor is pooled."""
+        super().__init__()
+        self.aggregation = aggregation
+
+    @property
+    def main_dim(self) -> int:
+        """How many numbers of the descriptor, the first ones, are its main part."""
+        return self.poolings["pool"].dim
+
+    @property
+    def poolings(self) -> dict[str, Pooling]:
+        """The pooling of each part of the descriptor, by the name that the network keeps it under."""
+        return {name: getattr(self, name) for name in PARTS if hasattr(self, name)}
+
+    def whiten(self, outputs: int, vectors: dict[str, Tensor]) -> None:
+        """Whiten each part to `outputs` numbers, learnt from pooled vectors `(N, D)` of training pictures, by pooling.
+
+        Raises BadInput, and leaves the network as it is, when a part has fewer numbers or the vectors are too few.
+        """
+        made = {}
+        for name, table in vectors.items():
+            made[name] = Whitened(getattr(self, name), outputs).to(table.device)
+            made[name].learn(table)
+        for name, pooling in made.items():
+            setattr(self, name, pooling)
+            self.descriptor_dim += outputs - pooling.pooling.dim
+        self.aggregation = replace(self.aggregation, whiten=outputs)
+
+    def unwhiten(self) -> None:
+        """Take whitening away where there is some: what was trained is left."""
+        for name, pooling in self.poolings.items():
+            if isinstance(pooling, Whitened):
+                setattr(self, name, pooling.pooling)
+                self.descriptor_dim += pooling.pooling.dim - pooling.dim
+        self.aggregation = replace(self.aggregation, whiten=None)
 
     def describe(self, images: Tensor) -> Description:
         """Describe `(B, 3, H, W)` RGB pictures in 0..1; H and W are multiples of 16."""

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from butf.errors import BadInput
+from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.bu_tf import AdaptedBottomUpTransfer, BottomUpTransfer
 from butf.networks.description import Network
 from butf.networks.hallucination import Hallucination
@@ -46,15 +47,19 @@ TRAINING_STEPS = {
 }
 
 
-def build_network(method: str, trunk: str, pretrained: bool = True, outputs: int = 1) -> Network:
+def build_network(
+    method: str, trunk: str, pretrained: bool = True, outputs: int = 1, aggregation: Aggregation = GEM
+) -> Network:
     """The deployed network of a method on a trunk; `pretrained` gives its trunks ImageNet weights.
 
-    `outputs`: numbers that bu-tf's decoder reconstructs for a pixel (`Encoding.channels`).
+    `outputs`: numbers that bu-tf's decoder reconstructs for a pixel (`Encoding.channels`); `aggregation`: how each
+    part of its descriptor is pooled.
     """
     if method not in NETWORKS:
         raise BadInput(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     kind = NETWORKS[method]
-    network = kind(trunk, pretrained, outputs) if issubclass(kind, BottomUpTransfer) else kind(trunk, pretrained)
+    decoded = {"outputs": outputs} if issubclass(kind, BottomUpTransfer) else {}
+    network = kind(trunk, pretrained, aggregation, **decoded)
     # Depthwise convolutions run half as long again on the CPU in any other order of memory.
     return network.to(memory_format=torch.channels_last)
 

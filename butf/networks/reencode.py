@@ -3,25 +3,25 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.bu_tf import DECODER_WIDTH
 from butf.networks.colours import colour_ramp
 from butf.networks.decoder import Decoder
 from butf.networks.description import Description, Network, describe_parts
-from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
 
 
 class Reencoder(Network):
     """Trunk, decoder, fixed colours, second trunk. L1 and triplets never share weights: gradients are cut between."""
 
-    def __init__(self, trunk: str, pretrained: bool = True):
-        super().__init__()
+    def __init__(self, trunk: str, pretrained: bool = True, aggregation: Aggregation = GEM):
+        super().__init__(aggregation)
         self.trunk = build_trunk(trunk, pretrained)
-        self.pool = GeM()
+        self.pool = aggregation.build(self.trunk.channels[-1])
         self.decoder = Decoder(self.trunk.channels, DECODER_WIDTH[trunk])
         self.side_trunk = build_trunk(trunk, pretrained)
-        self.side_pool = GeM()
-        self.descriptor_dim = 2 * self.trunk.channels[-1]
+        self.side_pool = aggregation.build(self.trunk.channels[-1])
+        self.descriptor_dim = self.pool.dim + self.side_pool.dim
 
     def describe(self, images: Tensor) -> Description:
         return self.describe_maps(self.trunk(images), (images.shape[-2], images.shape[-1]))

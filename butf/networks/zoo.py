@@ -142,7 +142,7 @@ def load(name: str, device: str = "cpu") -> Model:
     path = find(name)
     card = read_card(path)
     outputs = card.encoding.channels if card.encoding else 1
-    network = build_network(card.method, card.trunk, pretrained=False, outputs=outputs)
+    network = build_network(card.method, card.trunk, pretrained=False, outputs=outputs, aggregation=card.aggregation)
     load_weights(path, network)
     if card.descriptor_dim != network.descriptor_dim:
         raise BadInput(
@@ -215,6 +215,7 @@ def describe_card(name: str, network: Network, method: str, trunk: str, **fields
         parameters=count_parameters(network),
         size_ratio=round(size_ratio(network, trunk), 4),
         training_steps=TRAINING_STEPS[method],
+        aggregation=network.aggregation,
         **fields,
     )
 

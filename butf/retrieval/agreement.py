@@ -37,7 +37,7 @@ class Agreement:
 class Look:
     """What a model says of one picture, tensors of one row on the CPU, and where in it each part comes from.
 
-    `parts`: for each part its unit vector `(1, C)` and the shares of positions in it `(1, C, h, w)`.
+    `parts`: for each part its unit vector `(1, D)` and what each position adds to it, `(1, D, h, w)`.
     """
 
     description: Description
@@ -47,17 +47,17 @@ class Look:
 def agreements(query: Look, candidate: Look) -> list[Agreement]:
     """The agreement of each part that a model's descriptor has: main, and side where there is one.
 
-    A pooled channel is a mean over positions, so the dot product of two pooled vectors splits exactly into what each
-    position adds to it.
+    A pooled vector is a sum over positions, but for its length, which is taken as it is: so the dot product of two of
+    them splits exactly into what each position adds to it.
     """
     return [_agreement(part, query.parts[part], candidate.parts[part]) for part in query.parts]
 
 
 def _agreement(part: str, query: tuple[Tensor, Tensor], candidate: tuple[Tensor, Tensor]) -> Agreement:
-    (vector, shares), (other, other_shares) = query, candidate
-    product = (vector * other)[0, :, None, None]
-    maps = [(product * own[0]).sum(dim=0).numpy() for own in (shares, other_shares)]
-    return Agreement(part, float(product.sum()), *maps)
+    (vector, added), (other, other_added) = query, candidate
+    pairs = ((other, added), (vector, other_added))
+    maps = [(across[0, :, None, None] * own[0]).sum(dim=0).numpy() for across, own in pairs]
+    return Agreement(part, float((vector * other).sum()), *maps)
 
 
 @torch.inference_mode()
@@ -72,7 +72,8 @@ def look(model: Model, picture: Image.Image) -> Look:
     with _listening(poolings) as heard:
         description = model.description(picture)
     parts = {
-        part: (pooling(heard[part]).cpu(), pooling.shares(heard[part]).cpu()) for part, pooling in poolings.items()
+        part: (pooling(heard[part]).cpu(), pooling.contributions(heard[part]).cpu())
+        for part, pooling in poolings.items()
     }
     return Look(description, parts)
 

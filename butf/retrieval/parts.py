@@ -40,7 +40,7 @@ def part_ranks(
     if query is not None:
         descriptor = search.descriptor(query)
     gaps = np.square(search.table - np.reshape(descriptor, (1, -1)))
-    main = model.network.trunk.channels[-1]
+    main = model.network.main_dim
     gaps[search.database == query] = np.inf
     cuts = [slice(0, main)]
     if gaps.shape[1] > main:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import faiss
 import numpy as np
 import torch
 from PIL import Image
@@ -12,12 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from butf.dataset.frames import Frames
-from butf.networks.pooling import residual_sums, soft_assignment
+from butf.networks.netvlad import hard_assignment, residual_sums, soft_assignment, visual_words
 from butf.networks.zoo import Model, network_size
 
 MOST_PIXELS = 320 * 240
 PICTURES = 48
-ROUNDS = 25
+
+__all__ = ["assignment", "database_features", "local_features", "visual_words", "vlad_matrix"]
 
 
 @torch.inference_mode()
@@ -39,21 +39,10 @@ def database_features(frames: Frames, split: str, model: Model, count: int = PIC
     return torch.cat([local_features(model, frames.image(i)).flatten(0, 1) for i in chosen])
 
 
-def visual_words(features: Tensor, count: int) -> Tensor:
-    """Centres `(count, D)` of k-means over features `(N, D)`, the same ones at every call."""
-    table = np.ascontiguousarray(features.numpy(), np.float32)
-    means = faiss.Kmeans(table.shape[1], count, niter=ROUNDS, seed=0, min_points_per_centroid=1)
-    means.train(table)
-    return torch.from_numpy(means.centroids.copy())
-
-
 def assignment(features: Tensor, centres: Tensor, alpha: float) -> Tensor:
     """NetVLAD's soft assignment `(h, w, K)` of features `(h, w, D)`; VLAD's hard one for an infinite `alpha`."""
     flat = features.flatten(0, 1)
-    if math.isinf(alpha):
-        shares = F.one_hot(torch.cdist(flat, centres).argmin(dim=1), len(centres)).float()
-    else:
-        shares = soft_assignment(flat, centres, alpha)
+    shares = hard_assignment(flat, centres) if math.isinf(alpha) else soft_assignment(flat, centres, alpha)
     return shares.unflatten(0, features.shape[:2])
 
 

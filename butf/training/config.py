@@ -5,10 +5,14 @@ from typing import Any
 
 from butf.dataset.modalities import LEARNABLE
 from butf.errors import BadInput
+from butf.networks.aggregation import CLUSTERS, POOLINGS, Aggregation
 from butf.networks.methods import METHODS, TRAINING_STEPS
 from butf.networks.trunk import TRUNKS
+from butf.training.checks import check_choice, check_numbers
 
 TRAINABLE = tuple(method for method in METHODS if TRAINING_STEPS[method] > 0)
+
+LOSSES_OF_PLACES = ("triplet", "contrastive")
 
 MINING = ("places", "tuples")
 
@@ -31,8 +35,8 @@ READERS = {
 }
 """The methods that make use of a field, where not all do."""
 
-GROUPS = ("Length", "Losses of equation 3", "Batches", "Pictures of unseen conditions", "Expert")
-LENGTH, LOSSES, BATCHES, UNSEEN, EXPERT = GROUPS
+GROUPS = ("Length", "Losses of equation 3", "Aggregation", "Batches", "Pictures of unseen conditions", "Expert")
+LENGTH, LOSSES, AGGREGATION, BATCHES, UNSEEN, EXPERT = GROUPS
 
 
 def option(default: Any, about: str, group: str = "") -> Any:
@@ -66,6 +70,20 @@ class TrainConfig:
         "reflectance or semantics",
         LOSSES,
     )
+    pooling: str = option(
+        "gem",
+        f"how the local features of a picture become one descriptor: {', '.join(POOLINGS)}; netvlad makes it many "
+        "times longer",
+        AGGREGATION,
+    )
+    clusters: int = option(
+        CLUSTERS, "visual words of netvlad, learnt from training pictures before its first step; each makes the "
+        "descriptor longer by as many numbers as a local feature has", AGGREGATION,
+    )  # fmt: skip
+    whiten: int | None = option(
+        None, "to how many numbers each part of the descriptor is whitened when training ends, by the principal axes "
+        "of training pictures; none leaves it as it is", AGGREGATION,
+    )  # fmt: skip
     image_area: int = option(
         19200, "pixels of a picture as the network sees it (19200: 160 x 120); more shows finer detail, slower",
         BATCHES,
@@ -91,6 +109,15 @@ class TrainConfig:
     weight_decay: float = option(
         1e-3, "how strongly AdamW pulls all weights towards zero; more holds against learning by heart", EXPERT
     )
+    loss: str = option(
+        "triplet",
+        "what pulls places together and apart: triplet (slide equation 1) or contrastive (of pairs, Radenovic 2018)",
+        LOSSES,
+    )
+    tau: float = option(
+        0.7, "τ of the contrastive loss: from which distance of descriptors (0 to 2) two places are far enough apart",
+        LOSSES,
+    )  # fmt: skip
     margin: float = option(
         0.25, "λ of slide equation 1: by how much a negative must be farther than the positive, in distances of "
         "descriptors (0 to 2)", LOSSES,
@@ -187,6 +214,7 @@ class TrainConfig:
         check_choice("method", self.method, TRAINABLE)
         check_choice("trunk", self.trunk, TRUNKS)
         check_choice("modality", self.modality, LEARNABLE)
+        check_choice("loss", self.loss, LOSSES_OF_PLACES)
         check_choice("mining", self.mining, MINING)
         check_choice("transfer_schedule", self.transfer_schedule, SCHEDULES)
         check_choice("extra", self.extra, EXTRA)
@@ -199,42 +227,18 @@ class TrainConfig:
         if (self.method, self.modality) == ("rgbd", "lidar"):
             raise BadInput("rgbd is given measured depth at test time too; train bu-tf or hallucination on lidar")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
-        for name, low in (
-            ("steps", 1),
-            ("places", 2),
-            ("views", 2),
-            ("image_area", 64 * 64),
-            ("seed", 0),
-            ("refresh_every", 1),
-            ("validate_every", 1),
-            ("checkpoint_every", 1),
-            ("kept_stages", 0),
-            ("final_queries", 0),
-            ("extra_pictures", 1),
-        ):
-            check_number(name, getattr(self, name), low, int)
-        for name in ("learning_rate", "margin", "positive_share", "positive_deg", "negative_share"):
-            check_number(name, getattr(self, name), 1e-9, float)
-        sigmas = ("sigma_side", "sigma_full", "sigma_transfer", "sigma_match", "sigma_keep")
-        for name in (
-            *sigmas,
-            "weight_decay",
-            "trunk_rate",
-            "hard_share",
-            "guess_share",
-            "side_share",
-            "decoder_reach",
-            "extra_reach",
-        ):
-            check_number(name, getattr(self, name), 0.0, float)
-        for name in ("hard_share", "guess_share", "side_share"):
-            if getattr(self, name) > 1:
-                raise BadInput(f"{name} is {getattr(self, name)}; expected a share between 0 and 1")
-        if self.negative_share <= self.positive_share:
+        _ = self.aggregation
+        if (self.method, self.pooling) == ("bu-tf-adapted", "netvlad"):
             raise BadInput(
-                f"negative_share is {self.negative_share}; expected more than positive_share, "
-                f"{self.positive_share}, so that no pair is both"
+                "bu-tf-adapted compares what it reconstructs with measured depth number by number, which words learnt "
+                "apart do not allow; choose another pooling than netvlad"
             )
+        check_numbers(self)
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """How each part of the finished network's descriptor is pooled."""
+        return Aggregation(self.pooling, self.clusters, self.whiten)
 
     @property
     def sees_extra(self) -> bool:
@@ -260,16 +264,3 @@ class TrainConfig:
             listed = ", ".join(sorted(known))
             raise BadInput(f"the configuration has an unknown field {unknown[0]!r}; known are {listed}")
         return cls(**values)
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """BadInput unless `value` is one of `choices`."""
-    if value not in choices:
-        raise BadInput(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-
-
-def check_number(name: str, value: Any, low: float, kind: type) -> None:
-    """BadInput unless `value` is a finite number of this kind and not below `low`."""
-    allowed = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value < 1e12:
-        raise BadInput(f"{name} is {value!r}; expected {'a whole number' if kind is int else 'a number'} from {low:g}")

@@ -1,6 +1,7 @@
 """What a recipe is: a method's training steps, what each trains, and the losses it adds up; those without a side."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,11 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from butf.losses import (
+    all_pairs_loss,
     all_triplets_loss,
     batch_hard_loss,
     bottom_up_loss,
     direction_loss,
     diversification_loss,
+    hardest_pairs_loss,
 )
 from butf.networks.description import Description
 from butf.networks.methods import build_network
@@ -31,7 +34,9 @@ class Recipe(nn.Module):
         """`outputs`: numbers that a decoder reconstructs for a pixel (`Encoding.channels`)."""
         super().__init__()
         self.config = config
-        self.network = build_network(config.method, config.trunk, outputs=outputs)
+        # Whitening is learnt when all else is (`butf.training.whitening`).
+        self.aggregation = replace(config.aggregation, whiten=None)
+        self.network = build_network(config.method, config.trunk, outputs=outputs, aggregation=self.aggregation)
         imagenet = build_trunk(config.trunk)
         self.imagenet = imagenet if config.sigma_keep and imagenet.pretrained else None
         self.progress = 0.0
@@ -95,15 +100,20 @@ class Recipe(nn.Module):
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
         """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` has it.
 
+        With `loss` contrastive it is that of pairs in its place, over the same pictures: the pairs of these triplets.
+
         Extra pictures whose places were guessed are anchors too, behind the others in `descriptors` `(B + E, D)`. What
         they should be like and unlike is taken as it is: they come to the labelled pictures, not these to them.
         """
         count, config = len(batch.images), self.config
         hardest = partial(batch_hard_loss, margin=config.margin, squared=config.squared_distance)
+        every = partial(all_triplets_loss, margin=config.margin, squared=config.squared_distance)
+        if config.loss == "contrastive":
+            hardest, every = partial(hardest_pairs_loss, tau=config.tau), partial(all_pairs_loss, tau=config.tau)
         labelled, guessed = descriptors[:count], descriptors[count:]
         known = batch.positives[:count, :count], batch.negatives[:count, :count]
         if config.mining == "tuples":
-            return all_triplets_loss(labelled, *known, config.margin, config.squared_distance)
+            return every(labelled, *known)
         loss = hardest(labelled, *known)
         if not len(guessed):
             return loss

@@ -9,7 +9,6 @@ from butf.networks.bu_tf import SIDE_DIM, weighed
 from butf.networks.colours import colour_ramp
 from butf.networks.description import Description, describe_parts
 from butf.networks.measured import MeasuredDescriber
-from butf.networks.pooling import GeM
 from butf.networks.trunk import build_trunk
 from butf.training.batch import Batch, Extra, all_sides, subsample
 from butf.training.config import TrainConfig
@@ -150,7 +149,7 @@ class HallucinationRecipe(Recipe):
     def __init__(self, config: TrainConfig, outputs: int = 1):
         super().__init__(config, outputs)
         self.depth_trunk = build_trunk(config.trunk)
-        self.depth_pool = GeM()
+        self.depth_pool = self.aggregation.build(self.depth_trunk.channels[-1])
 
     def begin(self, phase: str) -> None:
         if phase == "joint":

@@ -28,6 +28,8 @@ from butf.training.folder import LOCK_VARIABLE, NAME, PATIENCE_S, NameTaken, Run
 from butf.training.state import RunState
 from butf.training.turns import states_in
 
+KEYPOINTS = "keypoints"
+"""The method of runs that `train-keypoints` trains."""
 GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
@@ -70,7 +72,7 @@ def adaptation(run: Run, decoder_alone: bool) -> dict[str, Any]:
         raise BadInput(f"run {run.name} cannot be adapted; choose a finished run of {' or '.join(ADAPTABLE)}")
     alone = {"extra_reach": 0.0, "guess_share": 0.0} if decoder_alone else {}
     own = {name: value for name, value in run.config.items() if name not in ("extra_reach", "guess_share")}
-    return {**_defaults(), **own, "method": "bu-tf-adapted", "start_from": name_of(run.weights_path), **alone}
+    return {**_defaults(run.config), **own, "method": "bu-tf-adapted", "start_from": name_of(run.weights_path), **alone}
 
 
 def resume(run: Run) -> None:
@@ -124,17 +126,23 @@ def train_command(config: Mapping[str, Any], name: str | Path) -> list[str]:
     Method and data are always named; any other field becomes a flag where it differs from its default.
     """
     flags: list[str] = []
+    command = "train-keypoints" if config.get("method") == KEYPOINTS else "train"
+    defaults = _defaults(config)
     for field, value in config.items():
-        if field in ("method", "data") or value != _defaults().get(field):
+        if field in ("method", "data") or value != defaults.get(field):
             text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
             flags += [f"--{field.replace('_', '-')}", text]
-    return [sys.executable, "-m", "butf", "train", *flags, "--run", _short(locate(name))]
+    return [sys.executable, "-m", "butf", command, *flags, "--run", _short(locate(name))]
 
 
-def _defaults() -> dict[str, Any]:
-    from butf.training.config import TrainConfig  # imports torch, which listing and stopping runs can do without
+def _defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    # Both import torch, which listing and stopping runs can do without.
+    if config.get("method") == KEYPOINTS:
+        from butf.keypoints.config import KeypointConfig as Config
+    else:
+        from butf.training.config import TrainConfig as Config
 
-    return {field.name: field.default for field in fields(TrainConfig)}
+    return {field.name: field.default for field in fields(Config)}
 
 
 def check_name(name: str) -> None:

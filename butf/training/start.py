@@ -21,6 +21,7 @@ def start_from(name: str, config: TrainConfig, network: Network, encoding: Encod
     if config.method == "image-only":
         raise BadInput("start_from is for methods of two training steps or more; image-only has one")
     start = zoo.load(name)
+    start.network.unwhiten()
     whole = config.method == "bu-tf-adapted" and start.card.method in ADAPTABLE
     _check(start.card, config, whole)
     if whole:
@@ -40,6 +41,10 @@ def _check(card: Card, config: TrainConfig, whole: bool) -> None:
     if not (whole or card.method == "image-only") or card.trunk != config.trunk:
         wanted = "image-only or bu-tf" if config.method == "bu-tf-adapted" else "image-only"
         raise BadInput(f"{card.name} is {card.method} on {card.trunk}; start_from needs {wanted} on {config.trunk}")
+    if not card.aggregation.pools_as(config.aggregation):
+        raise BadInput(
+            f"{card.name} pools by {card.aggregation.words}, this run by {config.aggregation.words}; give both the same"
+        )
     kept = card.config.get("kept_stages", 0)
     if kept != config.kept_stages:
         raise BadInput(

@@ -28,6 +28,7 @@ from butf.training.result import Result
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.start import start_from
 from butf.training.validation import Validation
+from butf.training.words import check_whitens, learn_whitening, learn_words
 
 LOG_EVERY = 10
 VAL_QUERIES = 60
@@ -82,6 +83,8 @@ class Trainer:
         self.recipe = build_recipe(config, encoding.channels).to(device)
         self.progress = Progress(phase=0)
         self.feed = Feed(self.frames, config, encoding, {} if decoded is None else decoded)
+        if config.whiten is not None:
+            check_whitens(self.recipe.network, config.whiten, self.feed.samples)
         self.start = self._start_from(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
         self.validation = self._validation(VAL_QUERIES)
@@ -90,6 +93,8 @@ class Trainer:
         self._enter_phase()
         if run.checkpoint_path.is_file():
             self._restore()
+        else:
+            learn_words(self.recipe, self.phase, self._draw)
 
     @property
     def phase(self) -> str:
@@ -122,12 +127,15 @@ class Trainer:
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
                 self._enter_phase()
                 self.recipe.begin(self.phase)
+                learn_words(self.recipe, self.phase, self._draw)
                 self._save()
 
     def finish(self) -> None:
         """Measure recall on val and write the model with its card: the run is finished then."""
-        recall = self._validation(self.config.final_queries or None).recall(self.recipe.network)
         network, progress = self.recipe.network.eval(), self.progress
+        if self.config.whiten is not None:
+            learn_whitening(network, self.config.whiten, self.feed.samples)
+        recall = self._validation(self.config.final_queries or None).recall(network)
         self._preview()
         self.result.write(network, self.result.card(network, recall, progress.images, progress.seconds))
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
