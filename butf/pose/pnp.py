@@ -23,6 +23,7 @@ ROUNDS = 4
 LIKELIEST_CHANCE = 0.0
 """log10 of how many poses as good as this one chance would give: above, the pose is taken for chance."""
 MINIMAL = 3
+ITERATIONS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +60,15 @@ def solve(
     keypoint: np.ndarray | None = None,
     noise_px: np.ndarray | None = None,
     along: np.ndarray | None = None,
+    coarse_px: float | None = None,
+    start: Pose | None = None,
 ) -> Solution | None:
     """The pose under which most points (N, 3), metres, are seen at their pixels (N, 2) within `threshold_px`.
 
     `keypoint` (N,) int tells which pixels are one keypoint, matched to several points: it counts once. `noise_px` and
     `along` are those of `refinement.Observations` (1 pixel, certain points); `threshold_px` then is in units of both.
+    `coarse_px` is RANSAC's own threshold, which knows nothing of `along` (`threshold_px` times the usual noise);
+    `start` is a pose to begin from in place of RANSAC.
 
     None where no pose is certain: fewer than 4 points that are finite, none that explains more of them than chance
     would, or points that leave the pose free (all on a line). The same input and seed give the same pose.
@@ -76,7 +81,11 @@ def solve(
     # UTM coordinates are millions of metres; what follows is done about the points' middle.
     middle = np.median(seen.points[finite], axis=0)
     near = Observations(seen.pixels, seen.points - middle, seen.noise_px, seen.along)
-    pose = _ransac(near.take(finite), camera, threshold_px, seed)
+    if start is None:
+        coarse_px = coarse_px or threshold_px * float(np.median(near.noise_px[finite]))
+        pose = _ransac(near.take(finite), camera, coarse_px, seed)
+    else:
+        pose = Pose(start.rotation, start.centre - middle)
     names = np.arange(len(finite)) if keypoint is None else np.asarray(keypoint)
     found = None if pose is None else _settled(near, finite, pose, camera, threshold_px)
     if found is None:
@@ -111,7 +120,7 @@ def _ransac(seen: Observations, camera: Camera, threshold_px: float, seed: int) 
         "model": "PINHOLE", "width": camera.width, "height": camera.height,
         "params": [camera.fx, camera.fy, camera.cx, camera.cy],
     }  # fmt: skip
-    options = {"max_reproj_error": threshold_px * float(np.median(seen.noise_px)), "seed": seed}
+    options = {"max_reproj_error": threshold_px, "seed": seed, "max_iterations": ITERATIONS}
     found, info = poselib.estimate_absolute_pose(seen.pixels, seen.points, model, options, {})
     rotation = np.asarray(found.R).T
     pose = Pose(rotation, -rotation @ np.asarray(found.t))
