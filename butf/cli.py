@@ -55,6 +55,11 @@ COMMANDS = {
         "train a method on a data set, or go on with a run that was stopped",
         "train --method bu-tf --data town --run runs/first --steps 300",
     ),
+    "train-keypoints": Command(
+        "butf.commands.train_keypoints",
+        "train keypoints on a data set with depth and poses: detector, orientation, descriptor",
+        "train-keypoints --data town --run runs/points --descriptor-steps 400",
+    ),
     "runs": Command("butf.commands.runs", "list the training runs and their states", "runs"),
     "stop": Command("butf.commands.stop", "ask a training run to save and stop", "stop runs/first"),
     "evaluate": Command(

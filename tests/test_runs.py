@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from butf.commands import config_flags
 from butf.commands import train as train_flags
 from butf.errors import BadInput
 from butf.files import REPO, write_json
@@ -386,7 +387,7 @@ def test_the_command_names_what_differs_from_the_defaults(folder, tmp_path, monk
     assert REAL_COMMAND(chosen, folder / "b")[-1] == str(folder / "b")
     parser = argparse.ArgumentParser()
     train_flags.add_arguments(parser)
-    assert TrainConfig.from_dict(train_flags._given(parser.parse_args(command[4:]))).as_dict() == chosen
+    assert TrainConfig.from_dict(config_flags.given(parser.parse_args(command[4:]))).as_dict() == chosen
 
 
 def test_claim_takes_an_untrained_folder_and_refuses_any_other(folder):

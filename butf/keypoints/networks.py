@@ -94,11 +94,15 @@ class KeypointNetwork(nn.Module):
 
 def local_contrast(images: Tensor) -> Tensor:
     """Brightness `(B, 1, H, W)` less the mean of its surroundings, in units of their contrast."""
-    low, high, size = SURROUNDINGS // 2, SURROUNDINGS - 1 - SURROUNDINGS // 2, SURROUNDINGS
-    padded = F.pad(images, (low, high, low, high), mode="replicate")
-    mean = F.avg_pool2d(padded, size, stride=1)
-    square = F.avg_pool2d(padded.square(), size, stride=1)
+    mean, square = local_mean(torch.cat([images, images.square()], dim=1)).chunk(2, dim=1)
     return (images - mean) / ((square - mean.square()).clamp(min=0) + FAINT**2).sqrt()
+
+
+def local_mean(maps: Tensor, size: int = SURROUNDINGS) -> Tensor:
+    """The mean of each pixel's surroundings, a square of odd `size`, the border going on; `(B, C, H, W)` both."""
+    reach = size // 2
+    padded = F.pad(maps, (reach, reach, reach, reach), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (1, size), stride=1), (size, 1), stride=1)
 
 
 def standardised(patches: Tensor) -> Tensor:
