@@ -180,3 +180,45 @@ def test_class_loss_is_cross_entropy_over_the_pixels_of_known_class() -> None:
     mine, theirs = (torch.autograd.grad(loss, scores, retain_graph=True)[0] for loss in (ours, peer))
     torch.testing.assert_close(mine, theirs)
     assert losses.class_loss(scores.softmax(dim=1), classes, torch.zeros_like(valid)).item() == 0.0
+
+
+@pytest.mark.parametrize("tau", [0.4, 1.3])
+def test_contrastive_loss_agrees_with_a_plain_loop(tau: float) -> None:
+    a, b = unit(2, 12, 4)
+    same = torch.arange(12) % 3 == 0
+    total = 0.0
+    for one, other, alike in zip(a.tolist(), b.tolist(), same.tolist(), strict=True):
+        distance = math.dist(one, other)
+        total += 0.5 * distance**2 if alike else 0.5 * max(0.0, tau - distance) ** 2
+    assert losses.contrastive_loss(a, b, same, tau).item() == pytest.approx(total / 12)
+
+
+def test_pairs_of_a_batch_are_the_hardest_or_all() -> None:
+    descriptors = unit(6, 4, seed=3)
+    places = torch.tensor([0, 0, 0, 1, 1, 2])
+    same = places[:, None] == places[None]
+    positives, negatives = same & ~torch.eye(6, dtype=torch.bool), ~same
+    far, near, every = [], [], []
+    for i in range(6):
+        to = {
+            word: [math.dist(descriptors[i].tolist(), descriptors[j].tolist()) for j in range(6) if mask[i, j]]
+            for word, mask in (("positive", positives), ("negative", negatives))
+        }
+        every += [0.5 * d**2 for d in to["positive"]] + [0.5 * max(0.0, 0.9 - d) ** 2 for d in to["negative"]]
+        if to["positive"]:
+            far.append(0.5 * max(to["positive"]) ** 2)
+            near.append(0.5 * max(0.0, 0.9 - min(to["negative"])) ** 2)
+    found = losses.hardest_pairs_loss(descriptors, positives, negatives, 0.9).item()
+    assert found == pytest.approx((sum(far) + sum(near)) / (2 * len(far)))
+    assert losses.all_pairs_loss(descriptors, positives, negatives, 0.9).item() == pytest.approx(
+        sum(every) / len(every)
+    )
+    none = torch.zeros(6, 6, dtype=torch.bool)
+    for loss in (losses.hardest_pairs_loss, losses.all_pairs_loss):
+        assert loss(descriptors, none, none, 0.9).item() == 0.0
+
+
+def test_equal_pictures_of_two_places_give_the_contrastive_loss_a_finite_gradient() -> None:
+    anchor = unit(4, 8).requires_grad_()
+    losses.contrastive_loss(anchor, anchor.detach().clone(), torch.zeros(4, dtype=torch.bool), 0.7).backward()
+    assert torch.isfinite(anchor.grad).all()

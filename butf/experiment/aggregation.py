@@ -8,7 +8,7 @@ from typing import Any
 from butf.experiment.plan import Claim, Plan, Variant
 
 FIRST, FIRST_NETVLAD = "image-only", "image-only-netvlad"
-WHITENED, WHITENED_NETVLAD = 64, 512
+WHITENED, WHITENED_NETVLAD = 64, 128
 """To how many numbers each part of a descriptor is whitened."""
 
 POOLED = (
