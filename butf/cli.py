@@ -87,6 +87,11 @@ COMMANDS = {
         "write the depth that a model sees in a picture",
         "reconstruct --model bu-tf photo.jpg --out depth.png",
     ),
+    "localize": Command(
+        "butf.commands.localize",
+        "find from where, and in which direction, a photo was taken",
+        "localize --data town --model bu-tf-adapted photo.jpg --depth measured",
+    ),
     "models": Command("butf.commands.models", "list the models: what is shipped, and finished runs", "models"),
 }
 
