@@ -27,13 +27,14 @@ ABOVE = 1.55
 @dataclass(frozen=True)
 class Wish:
     """What is to be drawn at a goal: `kinds` of `KINDS`, an object of `OBJECTS` so many metres tall, a sign with a
-    `text` that looks to one of `FACINGS`."""
+    `text` that looks to one of `FACINGS`, arrows of a `scale` of which 1 suits a street."""
 
     kinds: tuple[str, ...] = KINDS
     object: str = "Pin"
     text: str = "Here"
     facing: str = FACINGS[0]
     height_m: float = 2.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def scene(wish: Wish, pose: Pose, goal: np.ndarray, ground_m: float, places: np.
     path = route(pose.centre[:2], np.asarray(goal, float), places)
     meshes: list[Mesh] = []
     if "Arrows" in wish.kinds:
-        meshes += arrows(path, height)
+        meshes += arrows(path, height, wish.scale)
     if "Object" in wish.kinds:
         meshes += OBJECTS[wish.object](foot, wish.height_m)
     if "Sign" in wish.kinds:

@@ -58,22 +58,22 @@ def lettering(text: str) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def arrows(path: np.ndarray, ground: float) -> list[Mesh]:
+def arrows(path: np.ndarray, ground: float, scale: float = 1.0) -> list[Mesh]:
     """Chevrons lying on the ground at height `ground`, along a path (N, 2) of metres east and north from the camera's
-    feet on."""
+    feet on; `scale` 1 suits a street."""
     if len(path) < 2:
         return []
     steps = np.diff(path, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
     reach = np.concatenate([[0.0], np.cumsum(lengths)])
-    last = min(ARROW_LAST_M, reach[-1])
+    last = min(scale * ARROW_LAST_M, reach[-1])
     bright, dark = [], []
-    for distance in np.arange(ARROW_FIRST_M, last + 1e-9, ARROW_EVERY_M):
+    for distance in np.arange(scale * ARROW_FIRST_M, last + 1e-9, scale * ARROW_EVERY_M):
         piece = min(int(np.searchsorted(reach, distance, side="right")) - 1, len(steps) - 1)
         along = steps[piece] / max(lengths[piece], 1e-9)
         tip = path[piece] + (distance - reach[piece]) * along
-        dark.append(_chevron(tip, along, ground + 0.02, 0.1, DARK))
-        bright.append(_chevron(tip, along, ground + 0.04, 0.0, BRIGHT))
+        dark.append(_chevron(tip, along, ground + 0.02 * scale, scale, 0.1, DARK))
+        bright.append(_chevron(tip, along, ground + 0.04 * scale, scale, 0.0, BRIGHT))
     return [joined(group).with_slack(GROUND_SLACK) for group in (dark, bright) if group]
 
 
@@ -117,22 +117,21 @@ def level(direction: np.ndarray) -> np.ndarray:
     return flat / length if length > 1e-9 else np.array([1.0, 0.0, 0.0])
 
 
-def _chevron(tip: np.ndarray, along: np.ndarray, up: float, rim: float, colour: tuple[int, int, int]) -> Mesh:
-    """Two slanting bars that meet at the tip, `rim` metres wider on every side."""
+def _chevron(
+    tip: np.ndarray, along: np.ndarray, up: float, scale: float, rim: float, colour: tuple[int, int, int]
+) -> Mesh:
+    """Two slanting bars that meet at the tip, wider by `rim` on every side."""
     across = np.array([along[1], -along[0]])
     arm, thick = ARROW_M / 2 + rim, 0.42 * ARROW_M
 
     def at(ahead: float, side: float) -> list[float]:
-        return [*(tip + ahead * along + side * across), up]
+        return [*(tip + scale * (ahead * along + side * across)), up]
 
     halves = [
-        flat_polygon(
-            np.array([at(rim, 0), at(-arm + rim * 0.4, s * arm), at(-arm - thick - rim, s * arm), at(-thick - rim, 0)]),
-            colour,
-        )
+        [at(rim, 0), at(-arm + 0.4 * rim, s * arm), at(-arm - thick - rim, s * arm), at(-thick - rim, 0)]
         for s in (-1, 1)
     ]
-    return joined(halves)
+    return joined([flat_polygon(np.array(half), colour) for half in halves])
 
 
 OBJECTS: dict[str, Callable[[np.ndarray, float], list[Mesh]]] = {"Pin": pin, "Cube": cube, "Obelisk": obelisk}

@@ -1,0 +1,144 @@
+"""Localize: from a photo to its camera's pose, step by step, and virtual things drawn into the photo."""
+
+import streamlit as st
+from streamlit_folium import st_folium
+
+from butf import browse, export, pose_views, pose_words
+from butf.figures.map import base_map
+from butf.pose.answer import Localization
+from butf.pose.globe import off_globe
+from butf.pose.scene import Scene, seen_at
+from butf.views import has_map
+from pages import asking, components, loading, localize_overlay, localize_steps, localize_ways, shared
+
+LOOKS = ("Augmented reality", "In 3-D", "In numbers")
+MAP_HEIGHT, SPACE_HEIGHT = 372, 560
+QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+NO_POSE = "Without a pose nothing can be drawn at its place. More candidates, another model or other depth may help."
+
+
+def main() -> None:
+    choice = shared.choice()
+    if choice is None:
+        return
+    st.html("<h1 class='unseen'>Localize</h1>")
+    models = loading.models_of(choice.models)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
+        query = asking.ask_query(choice, models, arrow_keys=False)
+        photo = asking.ask_photo()
+    if photo is None and query is None:
+        st.info("This filter leaves no query: choose another one under Show.", icon=":material/filter_alt_off:")
+        return
+    asked = photo or browse.asked_frame(choice.frames, query)
+    models, left_out = browse.able(asked, models)
+    for words in filter(None, (left_out, "" if models else shared.NO_MODEL)):
+        st.info(words, icon=":material/info:")
+    lacks = localize_ways.lacking(choice.frames, models) if models else ""
+    if lacks:
+        st.info(lacks, icon=":material/info:")
+    if not models or lacks:
+        st.image(asked.picture, width=480, alt=f"The query picture, {asked.name}")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", key="ways-to-localize"):
+        way = localize_ways.ask(choice.frames, models)
+        question = localize_ways.ask_camera(choice.frames, asked)
+    answer = localize_steps.answer_of(choice, asked, question, way)
+    draw(choice, asked, way, answer)
+
+
+@st.fragment
+def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:
+    """The answer: the verdict, matches and map, and one closer look. All of it follows the controls of that look."""
+    with shared.told_plainly():
+        truth = pose_views.truth_of(choice.frames, asked)
+        st.html(pose_words.verdict_html(answer, truth))
+        above = st.container(key="found")
+        look = st.segmented_control(
+            "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        made = None
+        if look == "In numbers":
+            draw_numbers(choice, asked, way, answer)
+        elif look == "In 3-D":
+            figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
+            st.plotly_chart(figure, key="space", config=QUIET, alt=f"Cameras among {words}")
+            st.caption(f"{words} Thick: the camera found; dashed: the true one; thin: the candidates'. {answer.depth}")
+        elif answer.pose is None:
+            st.info(NO_POSE, icon=":material/location_off:")
+        else:
+            made = draw_reality(choice, asked, way, answer)
+        with above:
+            draw_found(choice, asked, way, answer, made)
+
+
+def draw_found(
+    choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization, made: Scene | None
+) -> None:
+    frames, matches = choice.frames, answer.matches
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left:
+        if matches:
+            name = f"matched-{asked.key}"
+            at = min(st.session_state.get(name, pose_views.best(matches)), len(matches) - 1)
+            strip = pose_views.strip_html(frames, matches, lambda i: localize_steps.picture_of(choice, i), at)
+            components.gallery(strip, "candidates", lambda said: st.session_state.update({name: int(said)}))
+            components.drawing(pose_views.matches_html(frames, answer.query, matches[at]), "matches")
+    with right.container(gap="xsmall"):
+        draw_where(choice, asked, way, answer, made)
+
+
+def draw_where(
+    choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization, made: Scene | None
+) -> None:
+    """The cameras and the goal on the map, or in a plan; a click there moves the goal."""
+    frames, dark, truth = choice.frames, shared.is_dark(), pose_views.truth_of(choice.frames, asked)
+    seen = pose_views.cameras(frames, answer, truth)
+    marks = pose_views.marks(frames, answer, way.model.name, truth)
+    if not has_map(frames):
+        plan = pose_views.plan(frames, choice.split, seen, marks, made, dark, MAP_HEIGHT)
+        st.plotly_chart(plan, key="pose-plan", config=QUIET, alt="Plan of the cameras, in metres")
+    else:
+        view = pose_views.whereabouts(frames, answer, seen, marks, made, dark, (340, MAP_HEIGHT))
+        st_folium(
+            base_map(loading.ground_of(choice), view.centre, view.zoom, dark), key="where", height=MAP_HEIGHT,
+            width=None, render=False, center=view.centre, zoom=view.zoom, feature_group_to_add=view.layer,
+            returned_objects=["last_clicked"], on_change=lambda: move_goal(choice, answer),
+        )  # fmt: skip
+    st.html(pose_views.map_legend_html(seen, dark))
+
+
+def move_goal(choice: shared.Choice, answer: Localization) -> None:
+    """The map was clicked: the goal stands there."""
+    point = (st.session_state["where"] or {}).get("last_clicked")
+    if point and answer.pose is not None and point != st.session_state.get("clicked"):
+        st.session_state["clicked"] = point
+        found = seen_at(answer.pose, off_globe(choice.frames, point["lat"], point["lng"]))
+        for name, metres in zip(("ahead", "right"), found, strict=True):
+            st.session_state[localize_overlay.goal_key(choice, name)] = round(metres, 1)
+
+
+def draw_reality(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> Scene:
+    models = [way.model, *loading.models_of(choice.models)]
+    maps = localize_overlay.hiding(choice, asked, localize_ways.decoders(models))
+    left, right = st.columns([1.9, 1], gap="medium")
+    with right:
+        plan = localize_overlay.ask(choice, answer, list(maps))
+    ground = next(iter(maps.values()), None)
+    made = pose_views.wished(choice.frames, choice.split, answer, plan.wish, plan.goal, ground)
+    with left:
+        localize_overlay.draw(choice, asked, answer, plan, made, maps.get(plan.hides))
+    return made
+
+
+def draw_numbers(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:
+    truth = pose_views.truth_of(choice.frames, asked)
+    st.html(pose_words.facts_html(answer, truth))
+    record = pose_words.record(choice.frames, answer, truth, way.model.name)
+    name = export.file_name(choice.frames, asked, "-pose.json")
+    st.download_button("Pose, JSON", record, name, "application/json", icon=":material/download:", on_click="ignore")
+
+
+shared.enter_app()
+with shared.told_plainly():
+    main()
