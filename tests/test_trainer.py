@@ -30,7 +30,7 @@ from butf.training.session import StopFlag, StopRequested, session
 from butf.training.trainer import Trainer, train
 
 LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
-LATER += ("transfer_schedule",)
+LATER += ("transfer_schedule", "pooling", "clusters", "whiten", "loss", "tau")
 """Fields of the configuration that the first runs did not have."""
 
 
