@@ -32,8 +32,10 @@ from butf.pose.views import pose_of
 from butf.views import has_map, side_scale
 
 PICTURE_WIDTH = 640
-CLOUD_PICTURES, CLOUD_POINTS = 3, 9_000
+CLOUD_PICTURES, CLOUD_POINTS = 3, 24_000
 LEAST_REACH_M = 1.5
+CAMERAS = " Thick: the camera found; dashed: the true one, where it is known; thin: the candidates'."
+ALONE = " There is no pose, so this is only what the likeliest candidate sees."
 LINES = {"found": "solid", "true": "dashed"}
 
 
@@ -81,7 +83,10 @@ def waiting_html(frames: Frames, found: Sequence[int], picture: Callable[[int], 
 
 
 def matches_html(frames: Frames, query: Query, match: CandidateMatches, judged: bool = True) -> str:
-    """The query and a candidate with the matches between them, and what the lines mean."""
+    """The query and a candidate with the matches between them, and what the lines mean.
+
+    Before there is an answer nothing is `judged`.
+    """
     candidate = frames.image(match.candidate.frame)
     sides = [
         Side(data_uri(thumbnail(picture, PICTURE_WIDTH, 85)), picture.size, words)
@@ -139,7 +144,9 @@ def whereabouts(
     draw_wedges(layer, wedges, dark)
     if drawn is not None:
         draw_goal(layer, tuple(on_globe(frames, drawn.goal[None, :2])[0].tolist()), on_globe(frames, drawn.path), dark)
-    known = [places for _, places in wedges] or [np.array([[mark.y, mark.x] for mark in made])]
+    known = [places for _, places in wedges]
+    if answer.pose is None:  # then the candidates are all there is
+        known.append(np.array([[mark.y, mark.x] for mark in made]).reshape(-1, 2))
     centre, zoom = fit(np.concatenate(known), *size, 0.4 * reach)
     return Whereabouts(layer, centre, zoom)
 
@@ -162,22 +169,25 @@ def space(
 
     `depth_of(frame)` gives a candidate's depth.
     """
-    order = sorted(answer.matches, key=lambda match: -int(match.inliers.sum()))[:CLOUD_PICTURES]
+    order = sorted(answer.matches, key=lambda match: -int(match.inliers.sum()))
+    # Without a pose nothing says that the candidates are of one place.
+    order = order[: 1 if answer.pose is None else CLOUD_PICTURES]
     clouds, colours = [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
     far = side_scale(frames, "depth").high
     for match in order:
         depth, picture = depth_of(match.candidate.frame), frames.image(match.candidate.frame)
         own = camera_of_size(frames, picture.size)
         if depth is not None and own is not None:
-            xyz, rgb = points(depth.values, depth.valid, picture, own, far, CLOUD_POINTS // CLOUD_PICTURES)
+            xyz, rgb = points(depth.values, depth.valid, picture, own, far, CLOUD_POINTS // len(order))
             clouds.append(match.candidate.pose.to_world(xyz))
             colours.append(rgb)
     used = {match.candidate.frame for match in order}
-    drawn = [entry for entry in seen if entry.kind != "other"]
+    drawn = [entry for entry in seen if entry.kind != "other"] if answer.pose is not None else []
     drawn += [entry for entry in seen if any(entry.words.startswith(f"{frames.frame[i]},") for i in used)]
     xyz, rgb = np.concatenate(clouds), np.concatenate(colours)
-    words = f"{len(xyz):,} points of the {answer.depth} depth of {len(clouds) - 1} candidates."
-    return space_figure(xyz, rgb, drawn, height), words
+    count = len(clouds) - 1
+    words = f"{len(xyz):,} points of the {answer.depth} depth of {count} candidate{'' if count == 1 else 's'}."
+    return space_figure(xyz, rgb, drawn, height), words + CAMERAS if answer.pose is not None else words + ALONE
 
 
 @dataclass(frozen=True, eq=False)

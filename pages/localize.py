@@ -63,7 +63,7 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         elif look == "In 3-D":
             figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
             st.plotly_chart(figure, key="space", config=QUIET, alt=f"Cameras among {words}")
-            st.caption(f"{words} Thick: the camera found; dashed: the true one; thin: the candidates'. {answer.depth}")
+            st.caption(words)
         elif answer.pose is None:
             st.info(NO_POSE, icon=":material/location_off:")
         else:
@@ -122,7 +122,7 @@ def draw_reality(choice: shared.Choice, asked: browse.Asked, way: localize_ways.
     models = [way.model, *loading.models_of(choice.models)]
     maps = localize_overlay.hiding(choice, asked, localize_ways.decoders(models))
     left, right = st.columns([1.9, 1], gap="medium")
-    with right:
+    with right.container(key="things"):
         plan = localize_overlay.ask(choice, answer, list(maps))
     ground = next(iter(maps.values()), None)
     made = pose_views.wished(choice.frames, choice.split, answer, plan.wish, plan.goal, ground)

@@ -20,8 +20,10 @@ from butf.pose.pose import Pose
 
 FOUND, TRUE, OTHER = "#d4521a", "#12806a", "#7a8591"
 FOUND_DARK, TRUE_DARK = "#ff8a50", "#4fd1b0"
-DRAWN_M = 1.2
+DRAWN_M = 1.6
 """How far the frustums in space reach."""
+BEHIND_M, ABOVE_M = 7.0, 3.0
+"""From where they are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,20 +130,21 @@ def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], 
     """
     origin = seen[0].pose.centre
     x, y, z = np.round(points - origin, 2).T
-    look = {"size": 2.5, "color": [f"rgb({r},{g},{b})" for r, g, b in np.asarray(colours).tolist()]}
+    look = {"size": 3, "color": [f"rgb({r},{g},{b})" for r, g, b in np.asarray(colours).tolist()]}
     data = [{"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": y, "z": z, "hoverinfo": "skip"}]
     data += [_frustum(entry, origin) for entry in seen]
-    ahead, up = seen[0].pose.rotation[:, 2], np.array([0.0, 0.0, 1.0])
-    # Plotly's unit of the eye is about the half of the scene's longest side.
-    eye = -0.55 * ahead + 0.28 * up
-    around = np.concatenate([points - origin, np.zeros((1, 3))])
-    middle, half = (around.max(axis=0) + around.min(axis=0)) / 2, max(float(np.ptp(around, axis=0).max()), 1.0)
-    centre = -middle / half
-    axis = {"visible": False, "showspikes": False}
-    scene = {f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data", "bgcolor": GROUND}
-    scene["camera"] = {
-        name: _vector(value) for name, value in (("eye", centre + eye), ("center", centre + 0.4 * ahead))
+    around = np.concatenate([points - origin, *(corners(entry, DRAWN_M) - origin for entry in seen)])
+    low, high = around.min(axis=0), around.max(axis=0)
+    axes = {
+        f"{name}axis": {"visible": False, "showspikes": False, "range": [float(a), float(b)]}
+        for name, a, b in zip("xyz", low, high, strict=True)
     }
+    ahead, up = seen[0].pose.rotation[:, 2], np.array([0.0, 0.0, 1.0])
+    # Plotly measures where the eye is from the middle of the axes, in units of their geometric mean.
+    unit, middle = float(np.prod(np.maximum(high - low, 0.1)) ** (1 / 3)), (low + high) / 2
+    places = {"eye": -BEHIND_M * ahead + ABOVE_M * up, "center": 2 * BEHIND_M * ahead}
+    camera = {name: _vector((place - middle) / unit) for name, place in places.items()}
+    scene = axes | {"aspectmode": "data", "bgcolor": GROUND, "camera": camera}
     layout = base_layout(height) | {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
     return go.Figure({"data": data, "layout": layout})
 

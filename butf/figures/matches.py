@@ -74,6 +74,8 @@ def legend_html(count: int, inliers: np.ndarray | None) -> str:
     kinds = [("unjudged", "not judged yet", None)]
     if inliers is not None:
         kinds = [("inlier", "agree with the pose", True), ("outlier", "do not", False)]
+        if not np.any(inliers):
+            kinds = [("outlier", "matches, none of which agrees with a pose", False)]
     items = []
     for kind, words, value in kinds:
         total = count if inliers is None else int(np.sum(np.asarray(inliers) == value))
