@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looking import looked_through
 
 from butf.dataset.class_metrics import class_errors
 from butf.dataset.colours import palette
@@ -45,7 +46,7 @@ def test_of_nothing_known_nothing_is_said(maps):
 
 def test_a_class_is_drawn_in_its_colour_and_named(maps):
     _, true = maps
-    drawn = class_figure(true, NAMES).data[0]
+    drawn = looked_through(class_figure(true, NAMES)).data[0]
     shown = np.asarray(drawn.z)
     assert np.array_equal(np.isnan(shown), ~true.valid)
     # The colour that Plotly gives to a class: the flat step its value falls into.
@@ -60,7 +61,7 @@ def test_a_class_is_drawn_in_its_colour_and_named(maps):
 
 def test_wrong_classes_say_what_they_were_taken_for(maps):
     found, true = maps
-    drawn = wrong_figure(true, found, NAMES).data[0]
+    drawn = looked_through(wrong_figure(true, found, NAMES)).data[0]
     wrong = true.valid & (found.values != true.values)
     assert np.array_equal(np.asarray(drawn.z) == 1, wrong)
     row, column = np.argwhere(wrong)[0]

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from looking import looked_through
 
 from butf.figures import theme
 
@@ -74,8 +75,30 @@ def test_translucent_matches_plain_arithmetic():
     assert theme.translucent("#0a80ff", 0.25) == "rgba(10, 128, 255, 0.25)"
 
 
-def test_style_leaves_the_ground_to_the_page():
-    figure = theme.style(go.Figure(go.Scatter(x=[0], y=[0])), height=240)
+def test_the_look_leaves_the_ground_to_the_page():
+    figure = looked_through(theme.styled([{"type": "scatter", "x": [0], "y": [0]}], 240))
     assert figure.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"
     assert figure.layout.height == 240
     assert figure.layout.font.color is None  # the page knows whether it is light or dark
+
+
+def test_what_a_figure_asks_for_is_added_to_the_look_and_stays_its_own():
+    line, word = theme.upright(3, {"width": 1}), theme.note(3, 1, "three", yref="paper")
+    own = {"xaxis": {"range": [0, 9]}, "margin": {"t": 4}, "shapes": [line], "annotations": [word]}
+    figure = looked_through(theme.styled([{"type": "scatter", "x": [0], "y": [0]}], 240, with_legend=True, **own))
+    figure.update_xaxes(gridcolor="red")
+    figure.update_yaxes(gridcolor="red")
+    plain = theme.styled([], 100)
+    assert (figure.layout.xaxis.range, figure.layout.xaxis.automargin) == ((0, 9), True)
+    assert (figure.layout.margin.t, figure.layout.margin.l) == (4, plain.layout.margin.l)
+    assert (figure.layout.showlegend, plain.layout.showlegend) == (True, False)
+    assert plain.layout.xaxis.gridcolor == plain.layout.yaxis.gridcolor == theme.GRID
+    assert plain.layout.xaxis.range is None
+
+
+def test_an_upright_line_and_a_note_are_those_that_plotly_would_add():
+    figure = looked_through(theme.styled([], 240, shapes=[theme.upright(3, {"width": 2})]))
+    peer = go.Figure().add_vline(x=3, line={"width": 2})
+    assert figure.layout.shapes[0].to_plotly_json() == peer.layout.shapes[0].to_plotly_json()
+    noted = go.Figure().add_annotation(x=1, y=2, text="here", showarrow=False, opacity=0.5)
+    assert noted.layout.annotations[0].to_plotly_json() == theme.note(1, 2, "here", opacity=0.5)

@@ -6,6 +6,7 @@ deuteranopia and tritanopia (`tests/test_figures_theme.py` measures both). Marks
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -94,7 +95,7 @@ def translucent(colour: str, alpha: float) -> str:
     return f"rgba({red}, {green}, {blue}, {alpha:g})"
 
 
-def base_layout(height: int | None = None, legend: bool = False) -> dict:
+def base_layout(height: int, legend: bool = False) -> dict:
     """The layout that all figures begin with: see-through ground, own font, legend above.
 
     Text colours are left to the page, which knows whether it is light or dark.
@@ -106,7 +107,7 @@ def base_layout(height: int | None = None, legend: bool = False) -> dict:
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "margin": {"l": 8, "r": 8, "t": 36 if legend else 28, "b": 8},
         "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "title": None},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
         "hovermode": "closest",
     }
@@ -115,12 +116,29 @@ def base_layout(height: int | None = None, legend: bool = False) -> dict:
 def drawn(data: list[dict], layout: dict) -> go.Figure:
     """A figure from plain dictionaries that Plotly does not look through: that takes more than the drawing.
 
-    For what every click draws anew; the tests have Plotly look through it.
+    Every click draws some anew; the tests have Plotly look through them.
     """
     return go.Figure({"data": data, "layout": layout}, _validate=False)
 
 
-def style(figure: go.Figure, height: int | None = None, legend: bool = True) -> go.Figure:
+def styled(data: list[dict], height: int, with_legend: bool = False, **layout: Any) -> go.Figure:
+    """`drawn` in the house's look, thin grid included; a dictionary in `layout` adds to that part of the look."""
+    look = base_layout(height, with_legend) | {"xaxis": AXIS, "yaxis": AXIS}
+    own = {name: look.get(name, {}) | part if isinstance(part, dict) else part for name, part in layout.items()}
+    return drawn(data, look | own)
+
+
+def note(x: float, y: float, text: str, **look: Any) -> dict:
+    """Words in a plot, for the `annotations` of a layout."""
+    return {"x": x, "y": y, "text": text, "showarrow": False, **look}
+
+
+def upright(x: float, line: dict) -> dict:
+    """A line from the lower edge of a plot to its upper one, for the `shapes` of a layout."""
+    return {"type": "line", "x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain", "line": line}
+
+
+def style(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
     """Give a figure the house's look in place, thin grid included, and return it."""
     figure.update_layout(base_layout(height, legend))
     figure.update_xaxes(AXIS)
