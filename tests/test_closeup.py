@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from app_site import METHODS, write_model
+from looking import looked_through
 from PIL import Image
 
 from butf import browse, closeup, export, views
@@ -156,7 +157,9 @@ def test_the_cloud_says_when_the_camera_was_assumed(tiny_dataset):
     frames = Frames.load(tiny_dataset)
     query = int(frames.queries("test")["overcast"][0])
     depth = frames.modality(query, "depth")
-    assert "assumed" not in closeup.cloud(frames, browse.asked_frame(frames, query), depth).note
+    cloud = closeup.cloud(frames, browse.asked_frame(frames, query), depth)
+    assert "assumed" not in cloud.note
+    looked_through(cloud.figure)
     mine = browse.Asked(None, picture(0), "mine.jpg", "1")
     assert "assumed" in closeup.cloud(frames, mine, depth).note
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from butf.dataset.manifest import Camera
-from butf.figures.theme import base_layout
+from butf.figures.theme import base_layout, drawn
 
 POINTS = 12_000
 USUAL_VIEW_DEG = 60.0
@@ -61,4 +61,4 @@ def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.
     scene = {f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data", "bgcolor": GROUND}
     scene |= {"camera": {"eye": {"x": 0.25, "y": -1.5, "z": 0.45}, "center": {"x": 0, "y": 0, "z": -0.15}}}
     layout = base_layout(height) | {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
-    return go.Figure({"data": [cloud], "layout": layout})
+    return drawn([cloud], layout)
