@@ -7,6 +7,7 @@ from html import unescape
 
 import numpy as np
 import pytest
+from looking import looked_through
 from streamlit_folium import generate_js_hash, generate_leaflet_string
 
 from butf.dataset.areas import read_areas
@@ -149,7 +150,7 @@ def test_fit_shows_all_points_and_wastes_little(span_m):
 
 
 def test_the_plan_is_true_to_scale_and_holds_all_marks():
-    figure = plan_figure(np.zeros((5, 3)), (0.0, 0.0), 0.25, MARKS)
+    figure = looked_through(plan_figure(np.zeros((5, 3)), (0.0, 0.0), 0.25, MARKS))
     named = {trace.name: trace for trace in figure.data}
     assert set(named) == {"database", "image-only", "bu-tf", "query"}
     assert list(named["bu-tf"].marker.symbol) == ["diamond-open", "diamond"]
@@ -160,7 +161,7 @@ def test_the_plan_is_true_to_scale_and_holds_all_marks():
 
 
 def test_a_plan_of_ones_own_photo_has_no_circle():
-    assert not plan_figure(np.zeros((5, 2)), None, 25, MARKS).layout.shapes
+    assert not looked_through(plan_figure(np.zeros((5, 2)), None, 25, MARKS)).layout.shapes
 
 
 def test_the_chosen_mark_stands_before_the_others_and_a_click_tells_which_it_was():

@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from butf.figures.gallery import Card, metres_text
-from butf.figures.marks import Mark, plan_figure
-from butf.figures.theme import RIGHT, WRONG
+from butf.figures.marks import Mark, plan_parts
+from butf.figures.theme import RIGHT, WRONG, note, styled
 
 
 def way_html(title: str, chain: Sequence[str], words: str) -> str:
@@ -36,19 +36,16 @@ def _ranked(card: Card, within: int | None) -> str:
 def error_figure(
     database: np.ndarray, query: tuple[float, float], radius_m: float, marks: Sequence[Mark], height: int = 500
 ) -> go.Figure:
-    """The plan of `plan_figure` with a line from the true place to the first candidate, its length in metres."""
-    figure = plan_figure(database, query, radius_m, marks, height)
+    """The plan of `plan_parts` with a line from the true place to the first candidate, its length in metres."""
+    traces, layout = plan_parts(database, query, radius_m, marks)
     first = marks[0]
     colour = RIGHT if first.correct else WRONG
-    figure.add_trace(
-        go.Scatter(
-            x=[query[0], first.x], y=[query[1], first.y], mode="lines", name="error", hoverinfo="skip",
-            line={"color": colour, "width": 3, "dash": "solid" if first.correct else "dash"},
-        )
-    )  # fmt: skip
-    figure.add_annotation(
-        x=(query[0] + first.x) / 2, y=(query[1] + first.y) / 2, text=f"<b>{metres_text(first.metres)}</b>",
-        showarrow=False, font={"size": 18, "color": "#ffffff"}, bgcolor=colour, borderpad=4, yshift=34,
-    )  # fmt: skip
-    figure.update_layout(margin={"l": 4, "r": 4, "t": 6, "b": 4})
-    return figure
+    error = {
+        "type": "scatter", "x": [query[0], first.x], "y": [query[1], first.y], "mode": "lines", "name": "error",
+        "hoverinfo": "skip", "line": {"color": colour, "width": 3, "dash": "solid" if first.correct else "dash"},
+    }  # fmt: skip
+    look = {"font": {"size": 18, "color": "#ffffff"}, "bgcolor": colour, "borderpad": 4, "yshift": 34}
+    middle = (query[0] + first.x) / 2, (query[1] + first.y) / 2
+    layout |= {"margin": {"l": 4, "r": 4, "t": 6, "b": 4}}
+    layout |= {"annotations": [note(*middle, f"<b>{metres_text(first.metres)}</b>", **look)]}
+    return styled([*traces, error], height, **layout)

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from butf.figures.gallery import metres_text
-from butf.figures.theme import model_colour, model_symbol, style
+from butf.figures.theme import model_colour, model_symbol, styled
 
 NEUTRAL = "#808a94"
 DASH = 1 / 120
@@ -55,32 +55,42 @@ def plan_figure(
 
     The `chosen` one, (model, rank), has a ring; `customdata` of a candidate is its tooltip.
     """
-    figure = go.Figure(_points(database))
-    figure.add_traces([_ring(mark) for mark in marks if chosen == (mark.model, mark.rank)])
-    figure.add_traces(list(_candidates(marks)))
-    if query is not None:
-        x, y = query
-        ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
-        figure.add_shape(type="circle", line={"dash": "dash", "width": 1.5, "color": NEUTRAL}, **ends)
-        figure.add_trace(_query(x, y))
-    style(figure, height=height, legend=False)
-    figure.update_xaxes(title="easting, m", constrain="domain")
-    figure.update_yaxes(title="northing, m", scaleanchor="x")
-    return figure
+    traces, layout = plan_parts(database, query, radius_m, marks, chosen)
+    return styled(traces, height, **layout)
 
 
-def _points(database: np.ndarray) -> go.Scatter:
+def plan_parts(
+    database: np.ndarray,
+    query: tuple[float, float] | None,
+    radius_m: float,
+    marks: Sequence[Mark],
+    chosen: tuple[str, int] | None = None,
+) -> tuple[list[dict], dict]:
+    """The traces of `plan_figure` and its layout, to draw more upon it."""
+    rings = [_ring(mark) for mark in marks if chosen == (mark.model, mark.rank)]
+    traces = [_points(database), *rings, *_candidates(marks)]
+    layout = {
+        "xaxis": {"title": {"text": "easting, m"}, "constrain": "domain"},
+        "yaxis": {"title": {"text": "northing, m"}, "scaleanchor": "x"},
+    }
+    if query is None:
+        return traces, layout
+    x, y = map(float, query)
+    ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
+    circle = {"type": "circle", "line": {"dash": "dash", "width": 1.5, "color": NEUTRAL}} | ends
+    return [*traces, _query(x, y)], layout | {"shapes": [circle]}
+
+
+def _points(database: np.ndarray) -> dict:
     """All points as one broken line of short dashes: a browser draws it at once, and a mark for each only slowly."""
     half = np.ptp(database, axis=0).max(initial=0.0) * DASH / 2
     x = np.stack([database[:, 0] - half, database[:, 0] + half, np.full(len(database), np.nan)], axis=1)
     y = np.stack([database[:, 1], database[:, 1], np.full(len(database), np.nan)], axis=1)
-    look = {"width": 4, "color": NEUTRAL}
-    return go.Scatter(
-        x=x.ravel(), y=y.ravel(), mode="lines", name="database", hoverinfo="skip", line=look, opacity=0.6
-    )  # fmt: skip
+    look = {"mode": "lines", "line": {"width": 4, "color": NEUTRAL}, "opacity": 0.6, "hoverinfo": "skip"}
+    return {"type": "scatter", "x": x.ravel(), "y": y.ravel(), "name": "database"} | look
 
 
-def _candidates(marks: Sequence[Mark]) -> Iterator[go.Scatter]:
+def _candidates(marks: Sequence[Mark]) -> Iterator[dict]:
     """One trace a model; later ones are smaller, so that several at one place show as rings."""
     for number, model in enumerate(dict.fromkeys(mark.model for mark in marks)):
         own = [mark for mark in marks if mark.model == model]
@@ -92,23 +102,28 @@ def _candidates(marks: Sequence[Mark]) -> Iterator[go.Scatter]:
             "color": colour,
             "line": {"width": 2, "color": colour},
         }
-        yield go.Scatter(
-            x=[mark.x for mark in own],
-            y=[mark.y for mark in own],
-            mode="markers",
-            name=model,
-            customdata=[mark.tooltip for mark in own],
-            hovertext=[mark.tooltip for mark in own],
-            hoverinfo="text",
-            marker=look,
-        )
+        yield {
+            "type": "scatter",
+            "x": [mark.x for mark in own],
+            "y": [mark.y for mark in own],
+            "mode": "markers",
+            "name": model,
+            "customdata": [mark.tooltip for mark in own],
+            "hovertext": [mark.tooltip for mark in own],
+            "hoverinfo": "text",
+            "marker": look,
+        }
 
 
-def _ring(mark: Mark) -> go.Scatter:
+def _ring(mark: Mark) -> dict:
     look = {"size": 28, "symbol": "circle-open", "color": NEUTRAL, "line": {"width": 2.5}}
-    return go.Scatter(x=[mark.x], y=[mark.y], mode="markers", name="chosen", hoverinfo="skip", marker=look)
+    return _alone(mark.x, mark.y, "chosen", look) | {"hoverinfo": "skip"}
 
 
-def _query(x: float, y: float) -> go.Scatter:
+def _query(x: float, y: float) -> dict:
     look = {"size": 16, "symbol": "circle-cross-open", "color": NEUTRAL, "line": {"width": 2.5}}
-    return go.Scatter(x=[x], y=[y], mode="markers", name="query", hovertext="the query", hoverinfo="text", marker=look)
+    return _alone(x, y, "query", look) | {"hovertext": "the query", "hoverinfo": "text"}
+
+
+def _alone(x: float, y: float, name: str, look: dict) -> dict:
+    return {"type": "scatter", "x": [x], "y": [y], "mode": "markers", "name": name, "marker": look}
