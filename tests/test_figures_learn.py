@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from looking import looked_through
 from PIL import Image, ImageColor
 
 from butf.figures.counting import squares_html
@@ -63,7 +64,7 @@ def test_ranked_pictures_tell_right_from_wrong_by_border_and_words_and_pale_the_
 
 def test_the_error_is_a_line_from_the_true_place_to_the_first_candidate() -> None:
     marks = [Mark("m", "f/1", 30.0, 40.0, 1, 50.0, False), Mark("m", "f/2", 1.0, 1.0, 2, 1.4, True)]
-    figure = error_figure(np.zeros((3, 2)), (0.0, 0.0), 25.0, marks)
+    figure = looked_through(error_figure(np.zeros((3, 2)), (0.0, 0.0), 25.0, marks))
     line = figure.data[-1]
     assert (list(line.x), list(line.y)) == ([0, 30], [0, 40])
     assert figure.layout.annotations[-1].text == "<b>50 m</b>"
@@ -79,7 +80,7 @@ def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:
 
 def test_cells_have_the_colour_of_their_likeliest_word_and_one_word_its_shares() -> None:
     shares = np.array([[[0.9, 0.1], [0.4, 0.6]]])
-    (cells,) = assignment_figure(Image.new("RGB", (64, 32)), shares).data
+    (cells,) = looked_through(assignment_figure(Image.new("RGB", (64, 32)), shares)).data
     of = [ImageColor.getrgb(word_colour(k)) for k in range(2)]
     assert [tuple(cell[:3]) for cell in np.array(cells.z)[0].tolist()] == of
     np.testing.assert_allclose(np.array(cells.z)[0, :, 3], 255 * 0.82 * np.array([0.9, 0.6]), atol=0.5)
@@ -94,7 +95,7 @@ def test_words_have_colours_of_their_own() -> None:
 
 
 def test_the_matrix_stands_beside_the_norms_of_its_rows() -> None:
-    figure = matrix_figure(np.array([[3.0, 4.0], [0.0, 0.0]]), 0)
+    figure = looked_through(matrix_figure(np.array([[3.0, 4.0], [0.0, 0.0]]), 0))
     assert list(figure.data[1].x) == [5.0, 0.0]
     assert list(figure.data[1].marker.opacity) == [1.0, 0.35]
     assert figure.data[0].zmax == -figure.data[0].zmin == 4.0
@@ -102,7 +103,7 @@ def test_the_matrix_stands_beside_the_norms_of_its_rows() -> None:
 
 @pytest.mark.parametrize(("full", "value"), [(0.2, 0.0), (0.7, 0.3)])
 def test_the_hinge_is_drawn_with_the_present_point_on_it(full: float, value: float) -> None:
-    figure = hinge_figure(full, 0.5, 0.1)
+    figure = looked_through(hinge_figure(full, 0.5, 0.1))
     curve, point = figure.data
     assert point.y[-1] == pytest.approx(value, abs=1e-6)
     assert np.interp(full, curve.x, curve.y) == pytest.approx(value, abs=0.01)

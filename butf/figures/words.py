@@ -5,11 +5,10 @@ import colorsys
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
-from plotly.subplots import make_subplots
 
 from butf.figures.depth import SHORT_TO_LONG
 from butf.figures.gallery import data_uri, thumbnail
-from butf.figures.theme import style
+from butf.figures.theme import AXIS, styled
 
 MOST_OPAQUE = 0.82
 HIDDEN = {"visible": False, "zeroline": False, "showgrid": False}
@@ -34,21 +33,24 @@ def assignment_figure(
     palette = np.array([ImageColor.getrgb(word_colour(k)) for k in range(count)])
     # One picture of all cells: a browser draws a heatmap for each word much more slowly.
     cells = np.concatenate([palette[shown], np.rint(255 * MOST_OPAQUE * share)], axis=2).astype(np.uint8)
-    figure = go.Figure(go.Image(
-        z=cells, colormodel="rgba256", customdata=np.concatenate([shown[..., None] + 1, share], axis=2),
-        hovertemplate="word %{customdata[0]:d}: %{customdata[1]:.2f}<extra></extra>",
-    ))  # fmt: skip
-    figure.add_layout_image(
-        source=data_uri(thumbnail(picture, 640)), xref="x", yref="y", x=-0.5, y=-0.5, sizex=columns, sizey=rows,
-        sizing="stretch", layer="below",
-    )  # fmt: skip
-    style(figure, height=height, legend=False)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
-    figure.update_xaxes(range=[-0.5, columns - 0.5], constrain="domain", **HIDDEN)
-    figure.update_yaxes(
-        range=[rows - 0.5, -0.5], scaleanchor="x", scaleratio=picture.height * columns / picture.width / rows, **HIDDEN
+    assigned = {
+        "type": "image", "z": cells, "colormodel": "rgba256",
+        "customdata": np.concatenate([shown[..., None] + 1, share], axis=2),
+        "hovertemplate": "word %{customdata[0]:d}: %{customdata[1]:.2f}<extra></extra>",
+    }  # fmt: skip
+    beneath = {
+        "source": data_uri(thumbnail(picture, 640)), "xref": "x", "yref": "y", "x": -0.5, "y": -0.5,
+        "sizex": columns, "sizey": rows, "sizing": "stretch", "layer": "below",
+    }  # fmt: skip
+    ratio = picture.height * columns / picture.width / rows
+    return styled(
+        [assigned],
+        height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        xaxis=HIDDEN | {"range": [-0.5, columns - 0.5], "constrain": "domain"},
+        yaxis=HIDDEN | {"range": [rows - 0.5, -0.5], "scaleanchor": "x", "scaleratio": ratio},
+        images=[beneath],
     )
-    return figure
 
 
 def matrix_figure(matrix: np.ndarray, word: int | None = None, height: int = 400) -> go.Figure:
@@ -57,22 +59,28 @@ def matrix_figure(matrix: np.ndarray, word: int | None = None, height: int = 400
     names = [f"{k + 1}" for k in range(count)]
     limit = float(np.abs(matrix).max()) or 1.0
     norms = np.linalg.norm(matrix, axis=1)
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.76, 0.24], horizontal_spacing=0.02)
-    figure.add_trace(go.Heatmap(
-        z=matrix, y=names, zmin=-limit, zmax=limit, colorscale=SHORT_TO_LONG, showscale=False, ygap=2,
-        hovertemplate="word %{y}, dimension %{x}: %{z:.2f}<extra></extra>",
-    ), 1, 1)  # fmt: skip
-    figure.add_trace(go.Bar(
-        x=norms, y=names, orientation="h", text=[f"{norm:.1f}" for norm in norms], textposition="auto",
-        marker={"color": [word_colour(k) for k in range(count)], "opacity": [
-            1.0 if word is None or k == word else 0.35 for k in range(count)
-        ]},
-        hovertemplate="word %{y}: ‖V(k)‖ = %{x:.2f}<extra></extra>",
-    ), 1, 2)  # fmt: skip
-    style(figure, height=height, legend=False)
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 4, "b": 8}, bargap=0.12)
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_yaxes(title="word k", col=1)
-    figure.update_xaxes(title="dimension j", showgrid=False, col=1)
-    figure.update_xaxes(title="L2 norm", showgrid=False, showticklabels=False, col=2)
-    return figure
+    entries = {
+        "type": "heatmap", "z": matrix, "y": names, "zmin": -limit, "zmax": limit, "colorscale": SHORT_TO_LONG,
+        "showscale": False, "ygap": 2, "hovertemplate": "word %{y}, dimension %{x}: %{z:.2f}<extra></extra>",
+        "xaxis": "x", "yaxis": "y",
+    }  # fmt: skip
+    bars = {
+        "type": "bar", "x": norms, "y": names, "orientation": "h",
+        "text": [f"{norm:.1f}" for norm in norms], "textposition": "auto",
+        "marker": {
+            "color": [word_colour(k) for k in range(count)],
+            "opacity": [1.0 if word is None or k == word else 0.35 for k in range(count)],
+        },
+        "hovertemplate": "word %{y}: ‖V(k)‖ = %{x:.2f}<extra></extra>", "xaxis": "x2", "yaxis": "y2",
+    }  # fmt: skip
+    across, up = AXIS | {"showgrid": False}, AXIS | {"showgrid": False, "type": "category", "autorange": "reversed"}
+    return styled(
+        [entries, bars],
+        height,
+        margin={"l": 8, "r": 8, "t": 4, "b": 8},
+        bargap=0.12,
+        xaxis=across | {"title": {"text": "dimension j"}, "domain": [0, 0.7448], "anchor": "y"},
+        yaxis=up | {"title": {"text": "word k"}, "domain": [0, 1], "anchor": "x"},
+        xaxis2=across | {"title": {"text": "L2 norm"}, "domain": [0.7648, 1], "anchor": "y2", "showticklabels": False},
+        yaxis2=up | {"domain": [0, 1], "anchor": "x2", "matches": "y", "showticklabels": False},
+    )
