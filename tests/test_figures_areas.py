@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looking import looked_through
 
 from butf import data_reports, data_views
 from butf.dataset.areas import read_areas
@@ -138,7 +139,8 @@ def test_the_plan_gives_the_frame_of_a_click(tiny_frames: Frames) -> None:
     bare = Frames(**{**vars(tiny_frames), "lat": None, "lon": None})
     rows = bare.where(traversal="night")
     dots, _ = data_views.dots(bare, rows)
-    figure = areas_plan(data_views.thin_tracks(bare), data_views.tracks(bare, "night"), dots, data_views.here(bare, 25))
+    here = data_views.here(bare, 25)
+    figure = looked_through(areas_plan(data_views.thin_tracks(bare), data_views.tracks(bare, "night"), dots, here))
     marks = [trace for trace in figure.data if trace.customdata is not None]
     assert [frame for trace in marks for (frame,) in trace.customdata] == bare.frame[rows].tolist()
     assert [x for trace in marks for x in trace.x] == bare.position[rows, 0].tolist()
@@ -166,7 +168,7 @@ def test_split_colours_stand_out_on_both_grounds() -> None:
 
 def test_the_bars_of_the_histogram_stand_on_their_edges(tiny_frames: Frames) -> None:
     histogram = depth_histogram(tiny_frames)
-    (bars,) = depth_figure(histogram).data
+    (bars,) = looked_through(depth_figure(histogram)).data
     left = np.array(bars.x) - np.array(bars.width) / 2
     assert left == pytest.approx(histogram.edges[:-1])
     assert np.sum(bars.y) == pytest.approx(100 * (1 - histogram.below - histogram.above))
@@ -225,5 +227,5 @@ def test_preview(tiny_dataset: Path) -> None:
 
 
 def test_track_and_dot_of_an_unknown_split_are_drawn_grey() -> None:
-    figure = areas_plan([Track("a", "", np.zeros((2, 2)))], [], [Dot("a/1", "", 0, 0)], None)
+    figure = looked_through(areas_plan([Track("a", "", np.zeros((2, 2)))], [], [Dot("a/1", "", 0, 0)], None))
     assert figure.data[0].line.color == figure.data[1].marker.color == "#7d8c6c"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from butf.figures.areas_map import Dot, Here, Track, split_look
-from butf.figures.theme import style
+from butf.figures.theme import styled
 
 HERE = "#808a94"
 LOOK_PIXELS = 26
@@ -18,45 +18,50 @@ def areas_plan(
 ) -> go.Figure:
     """All tracks as thin lines, those of the chosen traversal (`own`) as thick ones, its frames as points whose
     `customdata` is the frame's name, and the chosen frame with the way it looks. Metres east and north."""
-    figure = go.Figure([_line(track, 1) for track in tracks] + [_line(track, 3) for track in own])
-    for split in dict.fromkeys(dot.split for dot in dots):
-        figure.add_trace(_dots(split, [dot for dot in dots if dot.split == split]))
-    if here is not None:
-        ring = {"size": 20, "symbol": "circle-open", "color": HERE, "line": {"width": 3}}
-        figure.add_trace(go.Scatter(x=[here.x], y=[here.y], mode="markers", marker=ring, hoverinfo="skip", name="here"))
-        if here.heading is not None:
-            figure.add_annotation(**_arrow(here))
-    style(figure, height=height, legend=False)
-    figure.update_layout(dragmode="pan", margin={"t": 8})
-    figure.update_xaxes(title="metres east", constrain="domain")
-    figure.update_yaxes(title="metres north", scaleanchor="x")
-    return figure
+    traces = [_line(track, 1) for track in tracks] + [_line(track, 3) for track in own]
+    traces += [_dots(split, [dot for dot in dots if dot.split == split]) for split in {dot.split: None for dot in dots}]
+    looking = {} if here is None or here.heading is None else {"annotations": [_arrow(here)]}
+    return styled(
+        traces if here is None else [*traces, _ring(here)],
+        height,
+        dragmode="pan",
+        margin={"t": 8},
+        xaxis={"title": {"text": "metres east"}, "constrain": "domain"},
+        yaxis={"title": {"text": "metres north"}, "scaleanchor": "x"},
+        **looking,
+    )
 
 
-def _line(track: Track, width: int) -> go.Scatter:
+def _line(track: Track, width: int) -> dict:
     look = split_look(track.split)
     line = {"color": look.colour, "width": width, "dash": look.plotly_dash}
     x, y = track.points.T.tolist()
-    return go.Scatter(
-        x=x, y=y, mode="lines", line=line, opacity=0.5 if width == 1 else 0.9, hoverinfo="skip", name=track.traversal
-    )
+    look = {"mode": "lines", "line": line, "opacity": 0.5 if width == 1 else 0.9, "hoverinfo": "skip"}
+    return {"type": "scatter", "x": x, "y": y, "name": track.traversal} | look
 
 
-def _dots(split: str, dots: Sequence[Dot]) -> go.Scatter:
+def _dots(split: str, dots: Sequence[Dot]) -> dict:
     marker = {"size": 8, "color": split_look(split).colour, "symbol": SYMBOLS.get(split, "circle")}
     same = {"marker": {"opacity": 1}}
-    return go.Scatter(
-        x=[dot.x for dot in dots],
-        y=[dot.y for dot in dots],
-        mode="markers",
-        name=split,
-        marker=marker,
-        selected=same,
-        unselected=same,
-        customdata=[[dot.frame] for dot in dots],
-        hovertext=[f"{dot.frame} ({split})" for dot in dots],
-        hoverinfo="text",
-    )
+    return {
+        "type": "scatter",
+        "x": [dot.x for dot in dots],
+        "y": [dot.y for dot in dots],
+        "mode": "markers",
+        "name": split,
+        "marker": marker,
+        "selected": same,
+        "unselected": same,
+        "customdata": [[dot.frame] for dot in dots],
+        "hovertext": [f"{dot.frame} ({split})" for dot in dots],
+        "hoverinfo": "text",
+    }
+
+
+def _ring(here: Here) -> dict:
+    marker = {"size": 20, "symbol": "circle-open", "color": HERE, "line": {"width": 3}}
+    look = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "name": "here"}
+    return {"type": "scatter", "x": [here.x], "y": [here.y]} | look
 
 
 def _arrow(here: Here) -> dict:

@@ -6,30 +6,33 @@ import plotly.graph_objects as go
 from butf.dataset.colours import ramp
 from butf.dataset.summary import DepthHistogram
 from butf.figures.depth import TICKS
-from butf.figures.theme import style
+from butf.figures.theme import styled
 
 
 def depth_figure(histogram: DepthHistogram, height: int = 220) -> go.Figure:
     """Share of the measured pixels, in percent, over metres on a log axis, in the colours of the depth maps."""
     low, high = histogram.edges[:-1], histogram.edges[1:]
     colours = ramp()[np.rint(np.linspace(0, 255, len(low))).astype(int)]
-    bars = go.Bar(
-        x=((low + high) / 2).tolist(),
-        width=(high - low).tolist(),
-        y=(100 * histogram.share).tolist(),
-        marker={"color": [f"rgb{tuple(colour)}" for colour in colours.tolist()], "line": {"width": 0}},
-        customdata=np.stack([low, high], axis=1).tolist(),
-        hovertemplate="%{customdata[0]:.3~g} to %{customdata[1]:.3~g} m: %{y:.1f} %<extra></extra>",
-    )
-    figure = style(go.Figure(bars), height=height, legend=False)
+    bars = {
+        "type": "bar",
+        "x": ((low + high) / 2).tolist(),
+        "width": (high - low).tolist(),
+        "y": (100 * histogram.share).tolist(),
+        "marker": {"color": [f"rgb{tuple(colour)}" for colour in colours.tolist()], "line": {"width": 0}},
+        "customdata": np.stack([low, high], axis=1).tolist(),
+        "hovertemplate": "%{customdata[0]:.3~g} to %{customdata[1]:.3~g} m: %{y:.1f} %<extra></extra>",
+    }
     near, far = float(histogram.edges[0]), float(histogram.edges[-1])
     ticks = [tick for tick in TICKS if near <= tick <= far]
-    figure.update_layout(bargap=0, margin={"t": 8})
-    figure.update_xaxes(
-        type="log", range=np.log10([near, far]).tolist(), tickvals=ticks, title="depth, m", fixedrange=True
+    across = {"type": "log", "range": np.log10([near, far]).tolist(), "tickvals": ticks}
+    return styled(
+        [bars],
+        height,
+        bargap=0,
+        margin={"t": 8},
+        xaxis=across | {"title": {"text": "depth, m"}, "fixedrange": True},
+        yaxis={"title": {"text": "% of pixels"}, "fixedrange": True},
     )
-    figure.update_yaxes(title="% of pixels", fixedrange=True)
-    return figure
 
 
 def depth_words(histogram: DepthHistogram) -> str:
