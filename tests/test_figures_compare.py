@@ -9,6 +9,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from looking import looked_through
 from PIL import Image
 from test_comparison import evaluation  # noqa: F401 (a fixture)
 
@@ -32,7 +33,7 @@ def pair(a_only: int, b_only: int, p: float, condition: str | None = "night") ->
 def test_bars_hold_the_measured_recalls_in_groups(evaluation):
     drawn = comparison.bars(evaluation)
     assert [(bar.model, bar.condition) for bar in drawn][:2] == [("off-the-shelf", "rain"), ("plain", "rain")]
-    figure = bars.bars_figure(drawn)
+    figure = looked_through(bars.bars_figure(drawn))
     own = {trace.name: trace for trace in figure.data if trace.type == "bar"}
     assert list(own["bu-tf"].y) == [79, 40]
     whiskers = next(trace for trace in figure.data if trace.type == "scatter" and trace.name == "bu-tf").error_y
@@ -108,7 +109,7 @@ def test_the_frontier_is_that_of_a_plain_loop():
 
 def test_models_of_one_size_stand_beside_each_other():
     models = [sized("bu-tf", 918_355, 0.7), sized("image-only-wide", 918_093, 0.7), sized("image-only", 700_769, 0.5)]
-    figure = size.size_figure(models)
+    figure = looked_through(size.size_figure(models))
     marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
     assert marks["bu-tf"].x[0] - marks["image-only-wide"].x[0] >= 0.9 * size.BESIDE * (0.918355 - 0.700769)
     assert marks["image-only"].x[0] == pytest.approx(0.700769)
@@ -133,7 +134,7 @@ def test_sentences_are_escaped_and_noise_is_quieter():
 
 
 def test_bars_of_pairs_go_both_ways():
-    figure = pairs.pairs_figure([pair(31, 12, 0.005), pair(3, 4, 0.7, "rain")])
+    figure = looked_through(pairs.pairs_figure([pair(31, 12, 0.005), pair(3, 4, 0.7, "rain")]))
     assert [list(trace.x) for trace in figure.data] == [[-12, -4], [31, 3]]
     assert list(figure.layout.yaxis.ticktext) == ["night", "rain"]
     assert figure.layout.xaxis.range[0] < -12 and figure.layout.xaxis.range[1] > 31

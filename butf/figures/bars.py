@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import model_colour, model_symbol, style, translucent
+from butf.figures.theme import model_colour, model_symbol, note, styled, translucent
 
 FILL = 0.42
 GROUP = 0.84
@@ -39,24 +39,25 @@ def bars_figure(bars: Sequence[Bar], height: int = 330) -> go.Figure:
     places = condition_places(bars)
     models = list(dict.fromkeys(bar.model for bar in bars))
     width = GROUP / len(models)
-    figure = go.Figure()
+    traces, notes = [], []
     for number, model in enumerate(models):
         own = [bar for bar in bars if bar.model == model]
         x = [places[bar.condition] + width * (number - (len(models) - 1) / 2) for bar in own]
-        _add_bars(figure, model, own, x, width)
-    style(figure, height=height, legend=False)
+        traces += _bars(model, own, x, width)
     for seen, word in ((True, "seen in training"), (False, "unseen in training")):
         found = [places[bar.condition] for bar in bars if bar.seen is seen]
         if found:
-            figure.add_annotation(
-                x=(min(found) + max(found)) / 2, y=1, yref="paper", text=word, showarrow=False, yanchor="bottom",
-                font={"size": 12}, opacity=0.75,
-            )  # fmt: skip
-    figure.update_layout(margin={"l": 4, "r": 4, "t": 22, "b": 4})
+            look = {"yref": "paper", "yanchor": "bottom", "font": {"size": 12}, "opacity": 0.75}
+            notes.append(note((min(found) + max(found)) / 2, 1, word, **look))
     ends = [min(places.values()) - 0.5, max(places.values()) + 0.5]
-    figure.update_xaxes(tickvals=list(places.values()), ticktext=list(places), range=ends, showgrid=False)
-    figure.update_yaxes(range=[0, 102], tickvals=[0, 25, 50, 75, 100], ticktext=["0", "25", "50", "75", "100 %"])
-    return figure
+    return styled(
+        traces,
+        height,
+        margin={"l": 4, "r": 4, "t": 22, "b": 4},
+        xaxis={"tickvals": list(places.values()), "ticktext": list(places), "range": ends, "showgrid": False},
+        yaxis={"range": [0, 102], "tickvals": [0, 25, 50, 75, 100], "ticktext": ["0", "25", "50", "75", "100 %"]},
+        annotations=notes,
+    )
 
 
 def condition_places(bars: Sequence[Bar]) -> dict[str, float]:
@@ -69,18 +70,21 @@ def condition_places(bars: Sequence[Bar]) -> dict[str, float]:
     return places
 
 
-def _add_bars(figure: go.Figure, model: str, own: Sequence[Bar], x: Sequence[float], width: float) -> None:
+def _bars(model: str, own: Sequence[Bar], x: Sequence[float], width: float) -> list[dict]:
+    """A model's bars, and its marks with their intervals."""
     colour, tops = model_colour(model), [100 * bar.recall for bar in own]
-    figure.add_trace(go.Bar(
-        x=x, y=tops, width=0.88 * width, name=model, hoverinfo="text", hovertext=[bar.text for bar in own],
-        marker={"color": translucent(colour, FILL), "line": {"width": 0}},
-    ))  # fmt: skip
-    figure.add_trace(go.Scatter(
-        x=x, y=tops, mode="markers", name=model, hoverinfo="skip",
-        marker={"size": 8, "symbol": model_symbol(model), "color": colour},
-        error_y={
+    body = {
+        "type": "bar", "x": x, "y": tops, "width": 0.88 * width, "name": model,
+        "hoverinfo": "text", "hovertext": [bar.text for bar in own],
+        "marker": {"color": translucent(colour, FILL), "line": {"width": 0}},
+    }  # fmt: skip
+    top = {
+        "type": "scatter", "x": x, "y": tops, "mode": "markers", "name": model, "hoverinfo": "skip",
+        "marker": {"size": 8, "symbol": model_symbol(model), "color": colour},
+        "error_y": {
             "array": [100 * (bar.high - bar.recall) for bar in own],
             "arrayminus": [100 * (bar.recall - bar.low) for bar in own],
             "color": colour, "width": 0, "thickness": 1.6,
         },
-    ))  # fmt: skip
+    }  # fmt: skip
+    return [body, top]

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from butf.figures.gallery import heading_html
 from butf.figures.recall import p_text
-from butf.figures.theme import model_colour, style, translucent
+from butf.figures.theme import model_colour, note, styled, translucent, upright
 from butf.retrieval.pairs import Pair
 
 SURE = 0.05
@@ -47,34 +47,41 @@ def pairs_html(pairs: Sequence[Pair]) -> str:
 def pairs_figure(pairs: Sequence[Pair], height: int | None = None) -> go.Figure:
     """Queries that only `b` gets right to the left and those that only `a` gets right to the right, by condition."""
     first = pairs[0]
-    lanes = list(range(len(pairs)))
-    figure = go.Figure()
-    for model, counts, sign in (
-        (first.b, [pair.b_only for pair in pairs], -1),
-        (first.a, [pair.a_only for pair in pairs], 1),
-    ):
-        colour = model_colour(model)
-        figure.add_trace(go.Bar(
-            x=[sign * count for count in counts], y=lanes, orientation="h", name=f"only {model} right", width=0.62,
-            marker={"color": translucent(colour, 0.55), "line": {"width": 0}},
-            text=[str(count) for count in counts], textposition="outside", cliponaxis=False,
-            hoverinfo="text", hovertext=[f"{pair.condition}: {pair_words(pair)}" for pair in pairs],
-        ))  # fmt: skip
-    most = max(max(pair.a_only, pair.b_only) for pair in pairs) or 1
-    style(figure, height=height or 84 + 40 * len(pairs), legend=False)
-    figure.update_layout(barmode="overlay", margin={"l": 4, "r": 4, "t": 26, "b": 4})
-    for text, side, anchor in ((f"only {first.b} right", -0.02, "right"), (f"only {first.a} right", 0.02, "left")):
-        figure.add_annotation(
-            x=side * most, y=1, yref="paper", text=text, showarrow=False, xanchor=anchor, yanchor="bottom",
-            font={"size": 12}, opacity=0.75,
-        )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1.5, "color": "#808a94"})
+    lanes, names = list(range(len(pairs))), [pair.condition for pair in pairs]
     left, right = max(pair.b_only for pair in pairs), max(pair.a_only for pair in pairs)
-    ends = [-max(0.45 * most, 1.2 * left), max(0.45 * most, 1.2 * right)]
-    figure.update_xaxes(range=ends, showticklabels=False, showgrid=False)
-    names = [pair.condition for pair in pairs]
-    figure.update_yaxes(tickvals=lanes, ticktext=names, range=[len(pairs) - 0.5, -0.5], showgrid=False)
-    return figure
+    most = max(left, right) or 1
+    traces = [
+        _bars(first.b, [pair.b_only for pair in pairs], -1, pairs),
+        _bars(first.a, [pair.a_only for pair in pairs], 1, pairs),
+    ]
+    above = {"yref": "paper", "yanchor": "bottom", "font": {"size": 12}, "opacity": 0.75}
+    return styled(
+        traces,
+        height or 84 + 40 * len(pairs),
+        barmode="overlay",
+        margin={"l": 4, "r": 4, "t": 26, "b": 4},
+        xaxis={
+            "range": [-max(0.45 * most, 1.2 * left), max(0.45 * most, 1.2 * right)],
+            "showticklabels": False,
+            "showgrid": False,
+        },
+        yaxis={"tickvals": lanes, "ticktext": names, "range": [len(pairs) - 0.5, -0.5], "showgrid": False},
+        shapes=[upright(0, {"width": 1.5, "color": "#808a94"})],
+        annotations=[
+            note(-0.02 * most, 1, f"only {first.b} right", xanchor="right", **above),
+            note(0.02 * most, 1, f"only {first.a} right", xanchor="left", **above),
+        ],
+    )
+
+
+def _bars(model: str, counts: Sequence[int], sign: int, pairs: Sequence[Pair]) -> dict:
+    return {
+        "type": "bar", "x": [sign * count for count in counts], "y": list(range(len(pairs))), "orientation": "h",
+        "name": f"only {model} right", "width": 0.62,
+        "marker": {"color": translucent(model_colour(model), 0.55), "line": {"width": 0}},
+        "text": [str(count) for count in counts], "textposition": "outside", "cliponaxis": False,
+        "hoverinfo": "text", "hovertext": [f"{pair.condition}: {pair_words(pair)}" for pair in pairs],
+    }  # fmt: skip
 
 
 def _sentence(pair: Pair) -> str:

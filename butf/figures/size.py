@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import model_colour, model_symbol, style
+from butf.figures.theme import model_colour, model_symbol, styled
 
 BESIDE = 0.03
 """How far marks of equal size stand apart, in shares of the axis."""
@@ -42,30 +42,34 @@ def frontier(models: Sequence[Sized]) -> list[Sized]:
 def size_figure(models: Sequence[Sized], height: int = 330) -> go.Figure:
     """Mean recall@1 in percent over millions of parameters; the line is the best recall that a size reaches."""
     places = _places(models)
-    figure = go.Figure(_steps(frontier(models), max(places.values())))
-    for entry in models:
-        colour = model_colour(entry.model)
-        figure.add_trace(go.Scatter(
-            x=[places[entry.model]], y=[100 * entry.recall], mode="markers", name=entry.model,
-            hoverinfo="text", hovertext=[entry.text],
-            marker={"size": 12, "symbol": model_symbol(entry.model), "color": colour},
-            error_y={
-                "array": [100 * (entry.high - entry.recall)], "arrayminus": [100 * (entry.recall - entry.low)],
-                "color": colour, "width": 0, "thickness": 1.6,
-            },
-        ))  # fmt: skip
-    style(figure, height=height, legend=False)
-    figure.update_layout(margin={"l": 4, "r": 8, "t": 22, "b": 4})
-    figure.update_xaxes(title={"text": "million parameters", "font": {"size": 12}}, tickformat=".1f", nticks=6)
-    figure.update_yaxes(ticksuffix=" %")
-    return figure
+    return styled(
+        [_steps(frontier(models), max(places.values()))] + [_mark(entry, places[entry.model]) for entry in models],
+        height,
+        margin={"l": 4, "r": 8, "t": 22, "b": 4},
+        xaxis={"title": {"text": "million parameters", "font": {"size": 12}}, "tickformat": ".1f", "nticks": 6},
+        yaxis={"ticksuffix": " %"},
+    )
 
 
-def _steps(best: Sequence[Sized], end: float) -> go.Scatter:
+def _mark(entry: Sized, x: float) -> dict:
+    colour = model_colour(entry.model)
+    return {
+        "type": "scatter", "x": [x], "y": [100 * entry.recall], "mode": "markers", "name": entry.model,
+        "hoverinfo": "text", "hovertext": [entry.text],
+        "marker": {"size": 12, "symbol": model_symbol(entry.model), "color": colour},
+        "error_y": {
+            "array": [100 * (entry.high - entry.recall)], "arrayminus": [100 * (entry.recall - entry.low)],
+            "color": colour, "width": 0, "thickness": 1.6,
+        },
+    }  # fmt: skip
+
+
+def _steps(best: Sequence[Sized], end: float) -> dict:
     x = [entry.parameters / 1e6 for entry in best] + [end]
     y = [100 * entry.recall for entry in best] + [100 * best[-1].recall]
     line = {"shape": "hv", "width": 1.5, "dash": "dot", "color": "#808a94"}
-    return go.Scatter(x=x, y=y, mode="lines", name="best for its size", hoverinfo="skip", line=line)
+    look = {"mode": "lines", "line": line, "hoverinfo": "skip"}
+    return {"type": "scatter", "x": x, "y": y, "name": "best for its size"} | look
 
 
 def _places(models: Sequence[Sized]) -> dict[str, float]:
