@@ -1,6 +1,7 @@
 """Gains in recall: what is plotted is what was measured."""
 
 import pytest
+from looking import looked_through
 
 from butf.figures.recall import Gain, gains_figure, p_text
 
@@ -16,7 +17,7 @@ def test_a_clear_gain_is_filled_and_one_within_the_noise_is_hollow():
 
 def test_each_condition_has_a_lane_of_its_own():
     gains = [Gain(m, "image-only", c, 0.0, 1.0) for m in ("hallucination", "bu-tf") for c in ("night", "snow", "rain")]
-    figure = gains_figure(gains, ["rain", "night", "snow"])
+    figure = looked_through(gains_figure(gains, ["rain", "night", "snow"]))
     for trace in figure.data:
         assert [round(y) for y in trace.y] == [1, 2, 0]
     assert figure.data[0].y != figure.data[1].y

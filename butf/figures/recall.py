@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from butf.figures.theme import model_colour, model_symbol, style
+from butf.figures.theme import model_colour, model_symbol, styled, upright
 
 
 @dataclass(frozen=True)
@@ -51,24 +51,26 @@ def p_text(p: float) -> str:
 
 def gains_figure(gains: Sequence[Gain], conditions: Sequence[str], height: int | None = None) -> go.Figure:
     """Gain in recall@1 by condition, one mark a model: filled where it is clear, hollow where within the noise."""
-    figure = go.Figure()
+    traces = []
     models = list(dict.fromkeys(gain.model for gain in gains))
     for number, model in enumerate(models):
         own = [gain for gain in gains if gain.model == model]
         colour, symbol = model_colour(model), model_symbol(model)
         lanes = [conditions.index(gain.condition) + 0.22 * (number - (len(models) - 1) / 2) for gain in own]
-        figure.add_trace(go.Scatter(
-            x=[gain.points for gain in own], y=lanes, mode="markers", name=model, hoverinfo="text",
-            hovertext=[f"{gain.model} over {gain.over}, {gain.condition}: {gain.text}" for gain in own],
-            marker={
+        traces.append({
+            "type": "scatter", "x": [gain.points for gain in own], "y": lanes, "mode": "markers", "name": model,
+            "hoverinfo": "text",
+            "hovertext": [f"{gain.model} over {gain.over}, {gain.condition}: {gain.text}" for gain in own],
+            "marker": {
                 "size": 12, "color": colour, "symbol": [symbol if gain.clear else f"{symbol}-open" for gain in own],
                 "line": {"width": 2, "color": colour},
             },
-        ))  # fmt: skip
-    style(figure, height=height or 90 + 46 * len(conditions), legend=False)
-    figure.add_vline(x=0, line={"width": 1.5, "color": "#808a94"})
-    figure.update_xaxes(title=f"points of recall@1 gained over {gains[0].over}", ticks="")
-    figure.update_yaxes(
-        tickvals=list(range(len(conditions))), ticktext=list(conditions), range=[len(conditions) - 0.5, -0.5]
+        })  # fmt: skip
+    lanes = list(range(len(conditions)))
+    return styled(
+        traces,
+        height or 90 + 46 * len(conditions),
+        xaxis={"title": {"text": f"points of recall@1 gained over {gains[0].over}"}, "ticks": ""},
+        yaxis={"tickvals": lanes, "ticktext": list(conditions), "range": [len(conditions) - 0.5, -0.5]},
+        shapes=[upright(0, {"width": 1.5, "color": "#808a94"})],
     )
-    return figure
