@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from looking import looked_through
 from torch import nn
 
 from butf.cli import main
@@ -252,7 +253,7 @@ def test_the_sweep_tells_each_point_and_its_gain_over_no_diversification(tmp_pat
     assert "| seen | 0.05 | 75.0 (" in markdown(page, "x") and ", +25.0, p " in markdown(page, "x")
     drawn = summary.sweep(page, "seen")
     assert [(point.lambda_div, point.recall) for point in drawn] == [(None, 0.5), (0.05, 0.75), (0.1, 0.0), (0.2, 1.0)]
-    figure = sweep_figure(drawn)
+    figure = looked_through(sweep_figure(drawn))
     assert [trace.name for trace in figure.data] == ["σ<sub>transfer</sub> 3"]
     assert list(figure.data[0].y) == [50, 75, 0, 100] and figure.layout.xaxis.ticktext[0] == "none"
     assert "+25.0 points" in figure.data[0].hovertext[1] and "points" not in figure.data[0].hovertext[0]
