@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from looking import looked_through
 
 from butf.figures.theme import model_colour
 from butf.figures.training import loss_figure, pull_figure, recall_figure, thin
@@ -28,7 +29,7 @@ def lines(figure: go.Figure, name: str) -> list[go.Scatter]:
 
 
 def test_every_term_has_a_curve_in_the_phases_that_log_it():
-    figure = loss_figure(records())
+    figure = looked_through(loss_figure(records()))
     assert {line.name for line in figure.data} == {"total", "main", "side", "full", "transfer"}
     assert [list(line.x) for line in lines(figure, "main")] == [list(range(10, 90, 10)), list(range(90, 170, 10))]
     assert [list(line.y) for line in lines(figure, "side")] == [[0.5] * 8]
@@ -46,13 +47,14 @@ def test_one_phase_is_not_marked():
 def test_pulls_are_drawn_between_minus_one_and_one_where_they_were_measured():
     assert pull_figure(records()) is None
     figure = pull_figure([{**record, "gradient_cosine": -0.25} for record in records() if "side" in record])
+    looked_through(figure)
     (line,) = figure.data
     assert list(line.x) == list(range(90, 170, 10)) and set(line.y) == {-0.25}
     assert figure.layout.yaxis.range == (-1.02, 1.02) and [shape.y0 for shape in figure.layout.shapes] == [0]
 
 
 def test_recall_is_in_percent_and_the_mean_in_the_colour_of_the_method():
-    figure = recall_figure(records(), "bu-tf")
+    figure = looked_through(recall_figure(records(), "bu-tf"))
     (mean,), (overcast,) = lines(figure, "mean"), lines(figure, "overcast")
     assert list(mean.x) == [20, 40, 60, 80, 100, 120, 140, 160]
     assert np.allclose(mean.y, 100 * np.arange(1, 16, 2) / 20)
@@ -82,7 +84,7 @@ def test_other_runs_are_dashed_in_their_own_colours_and_named():
     "found", [[], [{}], [{"step": 1}], [{"step": 3, "phase_index": 1, "loss": float("nan"), "val_recall": {}}]]
 )
 def test_nothing_logged_yet_gives_an_empty_figure(build, found):
-    assert not [line for line in build(found).data if line.x is not None and len(line.x)]
+    assert not [line for line in looked_through(build(found)).data if line.x is not None and len(line.x)]
 
 
 def test_long_runs_are_thinned_by_means_of_equal_stretches():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from butf.figures.theme import model_colour, style, translucent
+from butf.figures.theme import model_colour, note, styled, translucent, upright
 
 Record = Mapping[str, Any]
 Others = Mapping[str, Sequence[Record]]
@@ -29,6 +29,7 @@ TERMS = {
 }
 TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")
 CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")
+LINE = "rgba(128, 138, 148, 0.8)"
 MOST_POINTS = 240
 FEW, ROW = 5, 10
 """Legend entries that fit beside each other, and the pixels that each further one adds."""
@@ -39,19 +40,17 @@ def loss_figure(records: Sequence[Record], height: int = 240, others: Others | N
 
     `records` are the lines of a run's metrics.jsonl. Long runs are drawn as means over equal stretches of steps.
     """
-    figure = go.Figure()
+    lines = []
     name, label, colour = TOTAL
     for index, (steps, values) in enumerate(_by_phase(records, name)):
-        figure.add_trace(_line(label, steps, values, colour, width=4, opacity=0.45, showlegend=index == 0))
+        lines.append(_line(label, steps, values, colour, width=4, opacity=0.45, showlegend=index == 0))
     for term, (label, colour, dash) in TERMS.items():
         for index, (steps, values) in enumerate(_by_phase(records, term)):
-            figure.add_trace(_line(label, steps, values, colour, dash=dash, showlegend=index == 0))
+            lines.append(_line(label, steps, values, colour, dash=dash, showlegend=index == 0))
     for run, told in (others or {}).items():
         for index, (steps, values) in enumerate(_by_phase(told, name)):
-            figure.add_trace(_other(f"total of {run}", run, steps, values, showlegend=index == 0))
-    _mark_phases(figure, records)
-    figure.update_yaxes(title="loss", rangemode="tozero")
-    return _finish(figure, height)
+            lines.append(_other(f"total of {run}", run, steps, values, showlegend=index == 0))
+    return _curves(lines, height, "loss", {"rangemode": "tozero"}, **_phases(records))
 
 
 def recall_figure(records: Sequence[Record], method: str, height: int = 215, others: Others | None = None) -> go.Figure:
@@ -60,23 +59,21 @@ def recall_figure(records: Sequence[Record], method: str, height: int = 215, oth
     Of other runs the mean alone, dashed, each in its own colour.
     """
     measured = [record for record in records if isinstance(record.get("val_recall"), Mapping) and record["val_recall"]]
-    figure = go.Figure()
+    lines = []
     conditions = {name: None for record in measured for name in record["val_recall"] if name != "mean"}
     for index, condition in enumerate(conditions):
         steps, values = _series(measured, lambda record, name=condition: record["val_recall"].get(name))
         colour = CONDITION_COLOURS[index % len(CONDITION_COLOURS)]
-        figure.add_trace(_line(condition, steps, 100 * values, colour, mode="lines+markers", width=1.5, unit=" %"))
+        lines.append(_line(condition, steps, 100 * values, colour, mode="lines+markers", width=1.5, unit=" %"))
     steps, values = _series(measured, lambda record: record.get("val_recall_mean"))
     if len(steps):
         line = _line("mean", steps, 100 * values, model_colour(method), mode="lines+markers", width=4, unit=" %")
-        figure.add_trace(line.update(marker={"size": 9}))
+        lines.append(line | {"marker": {"size": 9}})
     for run, told in (others or {}).items():
         steps, values = _series(told, lambda record: record.get("val_recall_mean"))
         if len(steps):
-            figure.add_trace(_other(f"mean of {run}", run, steps, 100 * values, mode="lines+markers", unit=" %"))
-    _mark_phases(figure, records)
-    figure.update_yaxes(title="val recall@1, %", range=[0, 102])
-    return _finish(figure, height)
+            lines.append(_other(f"mean of {run}", run, steps, 100 * values, mode="lines+markers", unit=" %"))
+    return _curves(lines, height, "val recall@1, %", {"range": [0, 102]}, **_phases(records))
 
 
 def pull_figure(records: Sequence[Record], height: int = 220) -> go.Figure | None:
@@ -87,10 +84,10 @@ def pull_figure(records: Sequence[Record], height: int = 220) -> go.Figure | Non
     steps, values = _series(records, lambda record: record.get("gradient_cosine"))
     if not len(steps):
         return None
-    figure = go.Figure(_line("cosine", *thin(steps, values), TERMS["transfer"][1], showlegend=False))
-    figure.add_hline(y=0, line={"width": 1, "color": "rgba(128, 138, 148, 0.8)"})
-    figure.update_yaxes(title="cosine", range=[-1.02, 1.02])
-    return _finish(figure, height)
+    line = _line("cosine", *thin(steps, values), TERMS["transfer"][1], showlegend=False)
+    zero = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": 0, "y1": 0, "yref": "y"}
+    zero |= {"line": {"width": 1, "color": LINE}}
+    return _curves([line], height, "cosine", {"range": [-1.02, 1.02]}, shapes=[zero])
 
 
 def thin(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -132,26 +129,27 @@ def _line(
     mode: str = "lines",
     unit: str = "",
     showlegend: bool = True,
-) -> go.Scatter:
-    return go.Scatter(
-        x=steps,
-        y=values,
-        name=name.split(":")[0],
-        legendgroup=name,
-        showlegend=showlegend,
-        mode="lines+markers" if len(steps) == 1 else mode,
-        line={"color": translucent(colour, opacity), "width": width, "dash": dash},
-        hovertemplate=f"{name}<br>step %{{x:.0f}}: %{{y:.3g}}{unit}<extra></extra>",
-    )
+) -> dict:
+    return {
+        "type": "scatter",
+        "x": steps,
+        "y": values,
+        "name": name.split(":")[0],
+        "legendgroup": name,
+        "showlegend": showlegend,
+        "mode": "lines+markers" if len(steps) == 1 else mode,
+        "line": {"color": translucent(colour, opacity), "width": width, "dash": dash},
+        "hovertemplate": f"{name}<br>step %{{x:.0f}}: %{{y:.3g}}{unit}<extra></extra>",
+    }
 
 
-def _other(name: str, run: str, steps: np.ndarray, values: np.ndarray, **look: Any) -> go.Scatter:
+def _other(name: str, run: str, steps: np.ndarray, values: np.ndarray, **look: Any) -> dict:
     """A line of another run: dashed, in that run's own colour."""
     return _line(name, steps, values, model_colour(run), dash="dash", width=2.5, **look)
 
 
-def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
-    """Name each training step where it begins, where there is more than one."""
+def _phases(records: Sequence[Record]) -> dict[str, list[dict]]:
+    """A line with the name of each training step where it begins, where there is more than one."""
     begins: dict[str, float] = {}
     reached = 0.0
     for record in records:
@@ -159,18 +157,24 @@ def _mark_phases(figure: go.Figure, records: Sequence[Record]) -> None:
             begins.setdefault(str(record["phase"]), reached)
             reached = float(record["step"])
     if len(begins) < 2:
-        return
-    for phase, step in begins.items():
-        figure.add_vline(x=step, line={"width": 1, "dash": "dot", "color": "rgba(128, 138, 148, 0.8)"})
-        figure.add_annotation(
-            x=step, y=1, yref="paper", text=phase, showarrow=False, xanchor="left", yanchor="top", font={"size": 11}
-        )
+        return {}
+    look = {"yref": "paper", "xanchor": "left", "yanchor": "top", "font": {"size": 11}}
+    return {
+        "shapes": [upright(step, {"width": 1, "dash": "dot", "color": LINE}) for step in begins.values()],
+        "annotations": [note(step, 1, phase, **look) for phase, step in begins.items()],
+    }
 
 
-def _finish(figure: go.Figure, height: int) -> go.Figure:
-    """The house's look, with more height where the legend is long: on a telephone it takes several rows."""
-    entries = sum(line.showlegend is not False for line in figure.data)
-    figure.update_xaxes(title="optimiser step", rangemode="tozero")
-    style(figure, height + ROW * max(0, entries - FEW))
-    # The zoom of whoever is looking stays when the next points arrive.
-    return figure.update_layout(uirevision="run", legend_font_size=11)
+def _curves(lines: list[dict], height: int, title: str, up: dict, **marks: list[dict]) -> go.Figure:
+    """Lines over the steps, with more height where the legend is long: on a telephone it takes several rows."""
+    entries = sum(line["showlegend"] for line in lines)
+    return styled(
+        lines,
+        height + ROW * max(0, entries - FEW),
+        with_legend=True,
+        legend={"font": {"size": 11}},
+        uirevision="run",  # the zoom of whoever is looking stays when the next points arrive
+        xaxis={"title": {"text": "optimiser step"}, "rangemode": "tozero"},
+        yaxis=up | {"title": {"text": title}},
+        **marks,
+    )
