@@ -136,11 +136,3 @@ def note(x: float, y: float, text: str, **look: Any) -> dict:
 def upright(x: float, line: dict) -> dict:
     """A line from the lower edge of a plot to its upper one, for the `shapes` of a layout."""
     return {"type": "line", "x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain", "line": line}
-
-
-def style(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
-    """Give a figure the house's look in place, thin grid included, and return it."""
-    figure.update_layout(base_layout(height, legend))
-    figure.update_xaxes(AXIS)
-    figure.update_yaxes(AXIS)
-    return figure
