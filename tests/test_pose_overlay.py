@@ -151,9 +151,10 @@ def test_occlusion_agrees_with_a_plain_loop():
     screen = Screen(rng.uniform(2, 20, (6, 9)), rng.random((6, 9)) > 0.2)
     size = 24, 30
     z, slack = rng.uniform(2, 20, (13, 17)), rng.uniform(0, 0.3, (13, 17))
-    window = slice(5, 18), slice(9, 26)
     expected = plain_visible(screen, z, slack, size, 5, 9)
-    assert np.allclose(visible(screen, z, slack, window, size), expected)
+    rows, columns = (axis.ravel() for axis in np.mgrid[5:18, 9:26])
+    found = visible(screen, z.ravel(), slack.ravel(), rows, columns, size)
+    assert np.allclose(found, expected.ravel())
     assert 0.2 < expected.mean() < 0.8
 
 

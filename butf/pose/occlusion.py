@@ -28,31 +28,29 @@ class Screen:
 
 
 def visible(
-    screen: Screen, z: np.ndarray, slack: np.ndarray | float, window: tuple[slice, slice], size: tuple[int, int]
+    screen: Screen, z: np.ndarray, slack: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray:
-    """The share (h, w) 0..1 of each pixel of a `window` (rows, columns) in which something at `z` (h, w) is seen.
+    """The share (N,) 0..1 of each pixel, at `rows` and `columns` (N,), in which something at `z` (N,) metres is seen.
 
-    `size` (height, width) is that of the whole picture which the window is part of. It is asked of the four cells of
-    the map around the pixel's centre whether they hide it, and the answers, not the depths, are averaged by distance:
-    a depth between a lamp post's and the sky's is nowhere in the scene ("percentage closer filtering": Reeves, Salesin
-    and Cook, "Rendering antialiased shadows with depth maps", 1987). A cell hides what is farther than its own depth
-    by more than `slack` times the thing's distance.
+    `size` (height, width) is that of the picture whose pixels these are. The four cells of the map around a pixel's
+    centre are asked whether they hide it, and the answers, not the depths, are averaged by distance: a depth between a
+    lamp post's and the sky's is nowhere in the scene ("percentage closer filtering": Reeves, Salesin and Cook,
+    "Rendering antialiased shadows with depth maps", 1987). A cell hides what is farther than its own depth by more
+    than `slack` (N,) times the thing's distance.
     """
-    rows, across = (
-        _cells(part, length, own) for part, length, own in zip(window, size, screen.depth.shape, strict=True)
+    down, across = (
+        _cells(at, *lengths) for at, *lengths in zip((rows, columns), size, screen.depth.shape, strict=True)
     )
-    reach = np.where(np.isfinite(z), z, 0.0) * (1 - slack)
-    hides = np.where(screen.valid, screen.depth, np.inf)
-    seen = np.zeros(z.shape)
-    for row, weight in rows:
-        for column, other in across:
-            seen += weight[:, None] * other[None] * (hides[row[:, None], column[None]] >= reach)
-    return seen
+    reach, hides = z * (1 - slack), np.where(screen.valid, screen.depth, np.inf)
+    return sum(
+        weight * other * (hides[row, column] >= reach) for row, weight in down for column, other in across
+    )  # fmt: skip
 
 
-def _cells(part: slice, length: int, own: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The two cells of an axis around each pixel's centre, and their weights: those of linear interpolation."""
-    at = np.clip((np.arange(part.start, part.stop) + 0.5) * own / length - 0.5, 0, own - 1)
-    first = np.floor(at).astype(int)
-    second = np.minimum(first + 1, own - 1)
-    return (first, 1 - (at - first)), (second, at - first)
+def _cells(
+    at: np.ndarray, length: int, own: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The two cells of an axis around the centre of pixels (N,), and their weights: those of linear interpolation."""
+    place = np.clip((at + 0.5) * own / length - 0.5, 0, own - 1)
+    first = np.floor(place).astype(int)
+    return (first, 1 - (place - first)), (np.minimum(first + 1, own - 1), place - first)

@@ -19,6 +19,8 @@ WIDTH = 768
 FINER = 2
 BRIGHT = 205.0
 DARKEST = 0.5
+FAR = 4
+"""Pixels from what is outlined to the end of the line's dark rim."""
 OUTLINE, HALO = (255.0, 255.0, 255.0), (29.0, 39.0, 51.0)
 
 
@@ -65,9 +67,11 @@ def composed(photo: np.ndarray, layer: Layer, screen: Screen | None, light: floa
         slice(part.start // FINER * FINER, -(-part.stop // FINER) * FINER) for part in layer.window
     )  # whole pixels of the photograph
     window = rows, columns
-    opacity = layer.opacity[window].astype(float)
+    opacity = layer.opacity[window].copy()
     if screen is not None:
-        opacity *= visible(screen, layer.z[window], layer.slack[window], window, layer.z.shape)
+        there = np.nonzero(opacity)
+        z, slack = layer.z[window][there], layer.slack[window][there]
+        opacity[there] *= visible(screen, z, slack, there[0] + rows.start, there[1] + columns.start, layer.z.shape)
     colour = light * layer.colour[window] * opacity[..., None]
     small = slice(rows.start // FINER, rows.stop // FINER), slice(columns.start // FINER, columns.stop // FINER)
     result = photo.copy()
@@ -82,12 +86,15 @@ def outline_mask(meshes: Sequence[Mesh], camera: Camera, pose: Pose) -> np.ndarr
 
 def outlined(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The photograph (H, W, 3) with a light line on a dark one around a mask (H, W): seen on snow and at night."""
-    if not mask.any():
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    if not len(spans[0]):
         return photo
     result = photo.copy()
-    near, far = (ndimage.binary_dilation(mask, iterations=steps) for steps in (2, 4))
-    result[far & ~near] = HALO
-    result[near & ~mask] = OUTLINE
+    window = tuple(slice(max(0, int(span[0]) - FAR), int(span[-1]) + FAR + 1) for span in spans)
+    inner, part = mask[window], result[window]
+    near, far = (ndimage.binary_dilation(inner, iterations=steps) for steps in (FAR // 2, FAR))
+    part[far & ~near] = HALO
+    part[near & ~inner] = OUTLINE
     return result
 
 

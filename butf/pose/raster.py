@@ -83,27 +83,38 @@ def rasterise(meshes: Iterable[Mesh], camera: Camera, pose: Pose) -> Layer:
 
 def _pieces(mesh: Mesh, camera: Camera, pose: Pose) -> Iterator[_Piece]:
     """What is in view of each triangle of a mesh."""
-    corners = pose.to_camera(mesh.corners.reshape(-1, 3)).reshape(-1, 3, 3)
-    places = np.zeros((len(corners), 3, 2)) if mesh.places is None else mesh.places
-    texture = None if mesh.texture is None else _fitting(mesh.texture, corners, camera)
+    whole = pose.to_camera(mesh.corners.reshape(-1, 3)).reshape(-1, 3, 3)
+    places = np.zeros((len(whole), 3, 2)) if mesh.places is None else mesh.places
+    texture = None if mesh.texture is None else _fitting(mesh.texture, whole, camera)
     shades = _shades(mesh, pose)
-    for number in np.flatnonzero(corners[..., 2].max(axis=1) > NEAR_M):
-        for points, at in _clipped(corners[number], places[number]):
-            pixels = project(points, camera)
-            left, top = np.maximum(np.ceil(pixels.min(axis=0) - 0.5), 0).astype(int).tolist()
-            most = [camera.width - 1, camera.height - 1]
-            right, bottom = np.minimum(np.floor(pixels.max(axis=0) - 0.5), most).astype(int).tolist()
-            if left <= right and top <= bottom:
-                shade = float(shades[number])
-                colour = mesh.colours[number] * shade
-                yield _Piece(points, at, pixels, (left, right, top, bottom), colour, shade, mesh, texture)
+    corners, places, numbers = _before(whole, places)
+    if not len(corners):
+        return
+    pixels = project(corners.reshape(-1, 3), camera).reshape(-1, 3, 2)
+    first = np.maximum(np.ceil(pixels.min(axis=1) - 0.5), 0)
+    last = np.minimum(np.floor(pixels.max(axis=1) - 0.5), [camera.width - 1, camera.height - 1])
+    for i in np.flatnonzero((first <= last).all(axis=1)):
+        (left, top), (right, bottom) = first[i].astype(int).tolist(), last[i].astype(int).tolist()
+        shade = float(shades[numbers[i]])
+        colour = mesh.colours[numbers[i]] * shade
+        yield _Piece(corners[i], places[i], pixels[i], (left, right, top, bottom), colour, shade, mesh, texture)
+
+
+def _before(corners: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles (T, 3, 3) and (T, 3, 2) without what is not before the near plane, and of which each is a part."""
+    nearest, farthest = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
+    plain = np.flatnonzero(nearest >= NEAR_M)
+    parts = [(corners[plain], places[plain], plain)]
+    for number in np.flatnonzero((nearest < NEAR_M) & (farthest > NEAR_M)):
+        cut = _clipped(corners[number], places[number])
+        parts.append((*(np.stack(kind) for kind in zip(*cut, strict=True)), np.full(len(cut), number)))
+    first, second, third = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    return first, second, third
 
 
 def _clipped(corners: np.ndarray, places: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The part of a triangle (3, 3) beyond the near plane, as up to two triangles (Sutherland and Hodgman 1974)."""
+    """The part of a triangle (3, 3) beyond the near plane, as one or two triangles (Sutherland and Hodgman 1974)."""
     inside = corners[:, 2] >= NEAR_M
-    if inside.all():
-        return [(corners, places)]
     kept: list[np.ndarray] = []
     whole = np.concatenate([corners, places], axis=1)
     for i in range(3):
