@@ -61,17 +61,17 @@ class Reconstructed:
     """Depth that a model decodes from each picture, set right by the picture's known neighbours."""
 
     def __init__(
-        self, views: Views, database: np.ndarray, model: Model, ratio: float | None, form: str = "triangulated"
+        self, views: Views, database: np.ndarray, model: Model, form: str = "triangulated"
     ) -> None:
         """Raises `BadInput` for a model that reconstructs no depth."""
         if not model.reconstructs or not is_depth(model.card.encoding.modality):
             raise BadInput(f"model {model.name} ({model.card.method}) reconstructs no depth; choose a bu-tf model")
-        self.views, self.database, self.model, self.ratio, self.form = views, database, model, ratio, form
+        self.views, self.database, self.model, self.form = views, database, model, form
 
     def depths(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         others = [] if self.form == "decoded" else self._neighbours(view)
         parts = [repr((other.key, other.pose.centre.tolist(), other.pose.quaternion.tolist())) for other in others]
-        about = repr((self.model.digest, self.ratio, self.form, view.camera))
+        about = repr((self.model.digest, self.form, view.camera))
         found = kept(key_of("depths", view.key, about, *parts), lambda: self._computed(view, others))
         return found["z"], found["spread"]
 
@@ -83,8 +83,8 @@ class Reconstructed:
         spread = np.full(len(decoded), USUAL_SPREAD)
         if self.form == "decoded" or not others:
             return {"z": decoded, "spread": spread}
-        found = sightings(view, others, self.ratio)
-        scaled, rest = corrected(decoded, triangulate(found))
+        found = sightings(view, others)
+        scaled, rest = corrected(decoded, triangulate(found, decoded, USUAL_SPREAD))
         if self.form == "scaled":
             return {"z": scaled, "spread": np.full(len(decoded), rest)}
         both: Depths = triangulate(found, scaled, rest)

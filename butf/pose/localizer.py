@@ -110,7 +110,7 @@ class Localizer:
         if settings.depth == "measured":
             lifter: Lifter = Measured(frames)
         else:
-            lifter = Reconstructed(views, database, depth_model or model, settings.ratio, settings.form)
+            lifter = Reconstructed(views, database, depth_model or model, settings.form)
         descriptors = np.concatenate([bank(frames, part, model, progress) for part in parts])
         return cls(frames, database, descriptors, model, views, lifter, settings)
 

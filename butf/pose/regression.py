@@ -23,13 +23,14 @@ class RegressionConfig:
 
     layers: tuple[int, ...] = (512, 256)
     """Widths of the hidden layers; none leaves a linear map."""
-    steps: int = 1500
+    steps: int = 1000
     batch: int = 256
     rate: float = 1e-3
     decay: float = 1e-3
-    dropout: float = 0.2
-    noise: float = 0.05
-    """Standard deviation added to the descriptor, as a share of its length."""
+    dropout: float = 0.0
+    noise: float = 1.0
+    """Standard deviation added to the descriptor, as a share of how much descriptors vary: without it every place is learnt
+    by heart, and only under the conditions that were shown."""
     seed: int = 0
 
 

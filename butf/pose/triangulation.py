@@ -17,11 +17,14 @@ NEIGHBOURS = 6
 TURNED_DEG = 45.0
 NOISE_PX = 1.5
 """Standard deviation of where a neighbour sees a keypoint."""
-SOFT = 2.0
-"""Cauchy's scale in standard deviations."""
+SEEN_CAP, EXPECTED_CAP = 3.0, 6.0
+"""What an error can cost at most (the squared deviation costs half): a match that is wrong, an expectation that is.
+Many matches are wrong, so that it takes two to outdo an expectation."""
+RATIO = 0.9
+"""Lowe's ratio for matches of database pictures, which must be good rather than many."""
 LOST = 4.0
 """A neighbour whose error is more standard deviations than this saw something else."""
-USUAL_SPREAD = 0.3
+USUAL_SPREAD = 0.2
 """Standard deviation of the logarithm of decoded depths where nothing else is known."""
 NEAREST_M, FARTHEST_M = 0.05, 500.0
 STEPS = 6
@@ -52,7 +55,7 @@ class Depths:
     support: np.ndarray
 
 
-def sightings(view: View, neighbours: list[View], ratio: float | None) -> Sightings:
+def sightings(view: View, neighbours: list[View], ratio: float | None = RATIO) -> Sightings:
     """Match a picture's keypoints with those of its neighbours."""
     count, rays = len(view.features), view.rays()
     direction = np.full((count, len(neighbours), 3), np.nan)
@@ -68,8 +71,8 @@ def sightings(view: View, neighbours: list[View], ratio: float | None) -> Sighti
     return Sightings(offset, direction, seen, focal)
 
 
-def triangulate(found: Sightings, expected: np.ndarray | None = None, spread: float = 0.3) -> Depths:
-    """The depths under which matches fit best, in the sense of Cauchy's robust error.
+def triangulate(found: Sightings, expected: np.ndarray | None = None, spread: float = USUAL_SPREAD) -> Depths:
+    """The depths under which matches fit best, in the sense of a robust error (Geman & McClure 1987).
 
     `expected` (N,) metres is what is believed beforehand, with `spread` the standard deviation of its logarithm; not a
     number where nothing is. A keypoint of which neither it nor a neighbour tells has no depth (not a number).
@@ -86,8 +89,8 @@ def triangulate(found: Sightings, expected: np.ndarray | None = None, spread: fl
 def corrected(decoded: np.ndarray, measured: Depths) -> tuple[np.ndarray, float]:
     """A decoder's depths (N,) metres, brought to the scale of triangulated ones, and their remaining spread.
 
-    log z = a + b log z_decoded by least absolute-like errors (iteratively reweighed), held near a = 0 and b = 1 as by
-    ten observations of a spread of 0.3: few or poor triangulations change little.
+    log z = a + b log z_decoded by robust least squares, held near a = 0 and b = 1 as by
+    ten observations of the usual spread: few or poor triangulations change little.
     """
     known = (measured.support >= 2) & (measured.spread < 0.15) & np.isfinite(decoded)
     x, y = np.log(decoded[known]), np.log(measured.z[known])
@@ -97,7 +100,7 @@ def corrected(decoded: np.ndarray, measured: Depths) -> tuple[np.ndarray, float]
     for _ in range(10):
         rest = y - x - design @ [scale, slope - 1]
         spread = float(np.sqrt((10 * USUAL_SPREAD**2 + len(x) * (1.48 * _median(np.abs(rest))) ** 2) / (10 + len(x))))
-        weight = 1 / (1 + (rest / (SOFT * spread)) ** 2)
+        weight = _weight((rest / spread) ** 2, EXPECTED_CAP)
         normal = (design * weight[:, None]).T @ design + 10 * np.diag([1.0, 1.0])
         scale, change = np.linalg.solve(normal, (design * weight[:, None]).T @ (y - x))
         slope = 1 + change
@@ -132,8 +135,17 @@ def _cost(found: Sightings, log_z: np.ndarray, prior: np.ndarray, spread: float)
         error, _ = _residual(found, log_z)
         matched = ~np.isnan(found.seen[..., 0])
         squares = np.where(matched, np.nan_to_num((error**2).sum(axis=-1), nan=1e4), 0)
-        cost = np.log1p(squares / SOFT**2).sum(axis=1)
-        return cost + np.nan_to_num(np.log1p(((log_z - prior) / (SOFT * spread)) ** 2))
+        off = np.nan_to_num(((log_z - prior) / spread) ** 2)
+        return _capped(squares, SEEN_CAP).sum(axis=1) + _capped(off, EXPECTED_CAP)
+
+
+def _capped(squares: np.ndarray, cap: float) -> np.ndarray:
+    return cap * squares / (squares + 2 * cap)
+
+
+def _weight(squares: np.ndarray, cap: float) -> np.ndarray:
+    """The slope of `_capped`, 1 at 0."""
+    return (2 * cap / (squares + 2 * cap)) ** 2
 
 
 def _polished(found: Sightings, log_z: np.ndarray, prior: np.ndarray, spread: float) -> Depths:
@@ -142,11 +154,11 @@ def _polished(found: Sightings, log_z: np.ndarray, prior: np.ndarray, spread: fl
         for step in range(STEPS + 1):
             error, slope = _residual(found, log_z)
             squares = (error**2).sum(axis=-1)
-            weight = np.where(np.isnan(squares), 0, 1 / (1 + squares / SOFT**2))
+            weight = np.where(np.isnan(squares), 0, _weight(squares, SEEN_CAP))
             pull = np.nansum(weight * (error * slope).sum(axis=-1), axis=1)
             stiffness = np.nansum(weight * (slope**2).sum(axis=-1), axis=1)
             rest = np.nan_to_num((log_z - prior) / spread)
-            soft = np.where(np.isnan(prior), 0, 1 / (1 + (rest / SOFT) ** 2))
+            soft = np.where(np.isnan(prior), 0, _weight(rest**2, EXPECTED_CAP))
             pull, stiffness = pull + soft * rest / spread, stiffness + soft / spread**2
             if step < STEPS:
                 log_z = log_z - np.clip(np.where(stiffness > 0, pull / stiffness, 0), -0.3, 0.3)

@@ -23,7 +23,7 @@ from butf.keypoints.features import Features
 from butf.pose.camera import camera_of_size
 from butf.pose.pose import Pose
 
-_FORM = "1"  # part of every key: change it when what is kept changes its meaning
+_FORM = "3"  # part of every key: change it when what is kept changes its meaning
 _HELD = 512  # pictures whose keypoints are held in memory: 0.3 MB each
 
 

@@ -1,0 +1,140 @@
+"""Localization on many queries of known pose, resumable at each of them, and what comes of it by condition."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from butf import files
+from butf.dataset.frames import Frames
+from butf.pose.answer import Localization
+from butf.pose.baselines import average, nearest
+from butf.pose.camera import query_of_frame
+from butf.pose.confidence import evidence
+from butf.pose.localizer import Localizer
+from butf.pose.pose import Pose
+from butf.pose.regression import RegressionConfig, train_regressor
+from butf.pose.scores import pose_errors, scores, within
+from butf.pose.views import pose_of
+from butf.retrieval.bank import Progress, bank
+from butf.retrieval.explore import SplitSearch
+
+AVERAGED = 5
+"""How many candidates the average is of."""
+RIGHT = (0.5, 5.0)
+"""What the confidence speaks of: metres and degrees."""
+METHODS = {"nearest": "nearest place", "average": f"average of {AVERAGED}", "pnp": "PnP"}
+
+
+def evaluated(
+    localizer: Localizer, search: SplitSearch, queries: np.ndarray, path: Path, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """One row a query frame, from the JSON lines in `path` where it has them, else localized and appended there.
+
+    A row has `frame`, `condition`, errors `[metres, degrees]` of `nearest`, `average`, `pnp` (what is answered) and
+    `solution` (the best pose, even where the answer is "not localized"), null without a pose; `confidence`, `inliers`,
+    `evidence` and `seconds`. Candidates of the baselines are `search`'s.
+    """
+    known = {row["frame"]: row for row in _read(path)}
+    rows = []
+    for number, i in enumerate(queries, 1):
+        frame = str(localizer.frames.frame[i])
+        if frame not in known:
+            known[frame] = _row(localizer, search, int(i))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(known[frame]) + "\n")
+        rows.append(known[frame])
+        if progress is not None:
+            progress(number, len(queries))
+    return rows
+
+
+def summary(frames: Frames, rows: Sequence[dict[str, Any]], method: str) -> list[dict[str, Any]]:
+    """`scores` of one of `METHODS` by condition; for PnP with `seconds` a query, the share `localized`, and of those
+    the share `right` within 0.5 m and 5 degrees."""
+    found = []
+    for condition in [name for name in frames.conditions if any(row["condition"] == name for row in rows)]:
+        own = [row for row in rows if row["condition"] == condition]
+        entry: dict[str, Any] = {"condition": condition, **scores(errors_of(own, method))}
+        if method == "pnp":
+            errors = errors_of(own, method)
+            answered = np.isfinite(errors[:, 0])
+            right = within(errors, *RIGHT)
+            entry["localized"] = float(answered.mean())
+            entry["right"] = float(right[answered].mean()) if answered.any() else None
+            entry["seconds"] = float(np.mean([row["seconds"] for row in own]))
+        found.append(entry)
+    return found
+
+
+def regression_summary(
+    frames: Frames, split: str, model: Any, learnt: Sequence[str], config: RegressionConfig | None = None
+) -> list[dict[str, Any]]:
+    """`scores` by condition of a pose head trained on the split's frames of the conditions `learnt`; `trained` says
+    which those were."""
+    indices = frames.where(split=split)
+    descriptors = dict(zip(indices.tolist(), bank(frames, indices, model), strict=True))
+    taught = [i for name in learnt for i in frames.where(split=split, condition=name).tolist()]
+    clock = time.perf_counter()
+    head = train_regressor(np.array([descriptors[i] for i in taught]), [pose_of(frames, i) for i in taught], config)
+    took = time.perf_counter() - clock
+    found = []
+    for condition, queries in frames.queries(split).items():
+        poses = head.poses(np.array([descriptors[i] for i in queries.tolist()]))
+        errors = pose_errors(poses, [pose_of(frames, int(i)) for i in queries])
+        entry = {"condition": condition, "trained": condition in learnt, "training_s": took}
+        found.append(entry | scores(errors))
+    return found
+
+
+def errors_of(rows: Sequence[dict[str, Any]], key: str) -> np.ndarray:
+    """(N, 2) metres and degrees of a key of rows, infinite where there is no pose."""
+    return np.array([row[key] or (math.inf, math.inf) for row in rows], float).reshape(-1, 2)
+
+
+def _row(localizer: Localizer, search: SplitSearch, i: int) -> dict[str, Any]:
+    frames = localizer.frames
+    clock = time.perf_counter()
+    answer = localizer.localize(query_of_frame(frames, i), search.descriptor(i))
+    took, true = time.perf_counter() - clock, pose_of(frames, i)
+    candidates = [pose_of(frames, entry.frame) for entry in search.result(i, AVERAGED).candidates]
+    best = answer.solution
+    return {
+        "frame": str(frames.frame[i]),
+        "condition": str(frames.condition[i]),
+        "nearest": _errors(nearest(candidates), true),
+        "average": _errors(average(candidates), true),
+        "pnp": _errors(answer.pose, true),
+        "solution": _errors(None if best is None else best.pose, true),
+        "confidence": answer.confidence,
+        "inliers": answer.inliers,
+        "evidence": _evidence(answer),
+        "seconds": took,
+    }
+
+
+def _evidence(answer: Localization) -> list[float] | None:
+    return None if answer.solution is None else evidence(answer.solution, answer.matches).tolist()
+
+
+def _errors(pose: Pose | None, true: Pose) -> list[float] | None:
+    return None if pose is None else [pose.metres_to(true), pose.degrees_to(true)]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file; a last one that was cut off in writing does not count."""
+    lines = files.read_text(path).splitlines() if path.is_file() else []
+    rows = []
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
