@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks._sift import NAME as SIFT
+from benchmarks._sift import Sift
 from butf import files
 from butf.commands.common import open_dataset, progress_bar, text_table
 from butf.dataset.frames import Frames, Traversal
@@ -36,7 +38,7 @@ KNOWN, NEW = "late, place known", "late, place new"
 
 def main(argv: list[str]) -> None:
     options = _parser().parse_args(argv)
-    keypoints = load_keypoints(options.keypoints)
+    keypoints = Sift() if options.keypoints == SIFT else load_keypoints(options.keypoints)
     if options.seven_scenes is not None:
         with tempfile.TemporaryDirectory() as folder:
             frames = seven_scenes(options.seven_scenes, Path(folder) / "scenes")
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", nargs="+", default=["bu-tf-adapted"], help="of retrieval (bu-tf-adapted)")
     parser.add_argument("--depths", nargs="+", default=DEPTHS, choices=DEPTHS, help="of the candidates (both)")
     parser.add_argument("--depth-model", default="bu-tf-adapted", help="what reconstructs depth (bu-tf-adapted)")
-    parser.add_argument("--keypoints", default="keypoints", help="trained keypoints (those shipped)")
+    parser.add_argument("--keypoints", default="keypoints", help=f"trained ones (shipped), or {SIFT}")
     parser.add_argument("--queries", type=int, help="so many a condition, spread evenly (all)")
     parser.add_argument("--settings", default="{}", help="JSON of fields of butf.pose.localizer.Settings to change")
     parser.add_argument("--no-regression", action="store_true", help="leave out the pose regression")

@@ -53,6 +53,18 @@ def better_pose(
     return surest or replace(before, inliers=np.pad(before.inliers, (0, missing)))
 
 
+def finer_pose(
+    query: Query, features: Features, matches: Sequence[CandidateMatches], weighing: Weighing, before: Solution
+) -> Solution | None:
+    """`before` refined with matches that were sought near it, None where that gains none.
+
+    What was sought there agrees more often by chance, so that `chance` stays as it was.
+    """
+    found = _settled(query, features, matches, weighing, before)
+    gained = found is not None and found.inliers.sum() > before.inliers.sum()
+    return replace(found, chance=before.chance) if found is not None and gained else None
+
+
 def _groups(matches: Sequence[CandidateMatches], radius_m: float) -> list[np.ndarray]:
     centres = np.array([part.candidate.pose.centre for part in matches]).reshape(-1, 3)
     near = np.linalg.norm(centres[:, None] - centres[None], axis=2) <= radius_m

@@ -16,13 +16,14 @@ import numpy as np
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
 from butf.keypoints.features import Features
-from butf.keypoints.matching import match
+from butf.keypoints.matching import match, squared_distances
 from butf.pose.answer import Candidate, CandidateMatches, Candidates, Localization, Query, Stage, geographic
 from butf.pose.confidence import confidence, doubt
-from butf.pose.joint import Weighing, best_pose, better_pose
+from butf.pose.joint import Weighing, best_pose, better_pose, finer_pose
 from butf.pose.lifting import Lifted, Lifter, Measured, Reconstructed, lifted
 from butf.pose.pnp import Solution
 from butf.pose.pose import Pose
+from butf.pose.refinement import project
 from butf.pose.views import Extractor, Views, pose_of
 from butf.retrieval.bank import Progress, bank
 from butf.retrieval.index import Index
@@ -58,6 +59,8 @@ class Settings:
     """RANSAC's threshold where depth is measured; twice as much where it is reconstructed."""
     more: int = 3
     """How many database pictures nearest to the first pose are matched too, where retrieval did not find them."""
+    guided_px: float = 0.0
+    """Once there is a pose, keypoints are matched anew within so many pixels of where it projects points; 0: not."""
     form: str = "triangulated"
     """What is made of reconstructed depth, see `lifting.FORMS`."""
     weighed: bool = True
@@ -134,6 +137,7 @@ class Localizer:
             clock = time.perf_counter()
         solution = best_pose(query, features, matches, self._weighing, self.frames.place.radius_m)
         seconds["solve"] += time.perf_counter() - clock
+        clock = time.perf_counter()
         if solution is not None and self.settings.more:
             for candidate in self._near(solution.pose, query, found):
                 clock = time.perf_counter()
@@ -142,7 +146,12 @@ class Localizer:
                 yield matches[-1]
             clock = time.perf_counter()
             solution = better_pose(query, features, matches, self._weighing, self.frames.place.radius_m, solution)
-            seconds["solve"] += time.perf_counter() - clock
+        if solution is not None and self.settings.guided_px:
+            again = [self._guided(query, features, part, solution.pose) for part in matches]
+            finer = finer_pose(query, features, again, self._weighing, solution)
+            if finer is not None:
+                solution, matches = finer, again
+        seconds["solve"] += time.perf_counter() - clock
         yield self._answer(query, found, matches, solution, seconds)
 
     def localize(self, query: Query, descriptor: np.ndarray | None = None) -> Localization:
@@ -174,13 +183,32 @@ class Localizer:
         return bank(self.frames, np.array([query.frame]), self.model)[0]
 
     def _match(self, features: Features, candidate: Candidate) -> CandidateMatches:
+        pairs = match(features, self._lift(candidate.frame).view.features, self.settings.ratio, mutual=True).pairs
+        return self._matched(candidate, features, pairs[:, 0], pairs[:, 1])
+
+    def _matched(
+        self, candidate: Candidate, features: Features, rows: np.ndarray, columns: np.ndarray
+    ) -> CandidateMatches:
         other = self._lift(candidate.frame)
-        pairs = match(features, other.view.features, self.settings.ratio, mutual=True).pairs
-        rows, columns = pairs[:, 0], pairs[:, 1]
         return CandidateMatches(
             candidate, rows, features.points[rows], other.view.features.points[columns], other.points[columns],
             other.spread[columns], np.zeros(len(rows), bool),
         )  # fmt: skip
+
+    def _guided(self, query: Query, features: Features, before: CandidateMatches, pose: Pose) -> CandidateMatches:
+        """The matches with a candidate near a pose, sought anew where the pose says; those of others as they are."""
+        if pose.metres_to(before.candidate.pose) > self.frames.place.radius_m:
+            return before
+        other = self._lift(before.candidate.frame)
+        pixels, z = project(other.points, pose, query.camera)
+        with np.errstate(invalid="ignore"):
+            apart = np.linalg.norm(features.points[:, None] - pixels[None], axis=2)
+            allowed = (apart <= self.settings.guided_px) & (z > 0)
+        squares = squared_distances(features.descriptors, other.view.features.descriptors)
+        squares[~allowed] = np.inf
+        rows, nearest = np.arange(len(features)), squares.argmin(axis=1)
+        kept = np.isfinite(squares[rows, nearest]) & (squares.argmin(axis=0)[nearest] == rows)
+        return self._matched(before.candidate, features, rows[kept], nearest[kept])
 
     def _lift(self, frame: int) -> Lifted:
         if frame not in self._lifted:

@@ -29,8 +29,8 @@ class RegressionConfig:
     decay: float = 1e-3
     dropout: float = 0.0
     noise: float = 1.0
-    """Standard deviation added to the descriptor, as a share of how much descriptors vary: without it every place is learnt
-    by heart, and only under the conditions that were shown."""
+    """Standard deviation added to the descriptor, as a share of how much descriptors vary: without it places are learnt
+    by heart, under the conditions that were shown only."""
     seed: int = 0
 
 
