@@ -7,6 +7,7 @@ from conftest import write_tiny_dataset
 
 from butf.dataset.modalities import Encoding
 from butf.networks import zoo
+from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.card import card_text
 from butf.networks.methods import build_network
 from butf.networks.weights import save_weights
@@ -28,10 +29,10 @@ def environment(root: Path) -> dict[str, str]:
     return {variable: str(root / folder) for variable, folder in names.items()}
 
 
-def write_model(folder: Path, method: str) -> None:
+def write_model(folder: Path, method: str, aggregation: Aggregation = GEM) -> None:
     """A model as training leaves it, with the weights that it began with."""
     torch.manual_seed(0)
-    network = build_network(method, "efficientnet-lite0")
+    network = build_network(method, "efficientnet-lite0", aggregation=aggregation)
     encoding = Encoding() if method in ("bu-tf", "rgbd") else None
     card = zoo.describe_card(
         folder.name, network, method, "efficientnet-lite0", image_area=96 * 64, encoding=encoding, seen=("overcast",)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from butf.dataset.frames import Frames
 from butf.networks import zoo
+from butf.networks.aggregation import Aggregation
 from butf.retrieval.evaluate import evaluate
 
 RGBD_WHY = "rgbd needs the measured side modality beside each picture; choose bu-tf, which reconstructs it"
@@ -82,6 +83,15 @@ def test_a_closer_look_in_every_way(site):
     labels = [found.proto.label for found in app.get("download_button")]
     assert labels == ["Picture, PNG", "Answers, JSON", "PNG", "NPY", "PNG", "NPY"]
     assert any("metres x 256" in text.value for text in app.caption)
+
+
+@pytest.mark.parametrize("aggregation", [Aggregation("netvlad", 3), Aggregation("rmac", whiten=7)])
+def test_every_pooling_says_why_a_candidate_was_retrieved(site, aggregation):
+    write_model(site / "runs" / "other", "bu-tf", aggregation)
+    app = well(opened(models="other", look="Why"))
+    page = html(app)
+    assert page.count('aria-label="Candidates of other"') == 1 and "rank 1 by both" in page
+    assert page.count("similarity") >= 2 and any("by the side descriptor" in text.value for text in app.caption)
 
 
 def test_without_a_decoder_the_closer_looks_say_what_to_choose(site):

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shipped", action="store_true", help="aggregation: take image-only and bu-tf as they are shipped"
     )
+    parser.add_argument("--note", metavar="TEXT", help="a sentence for the page, say how the data were made")
     parser.add_argument("--no-judging", action="store_true", help="train only: for a second process beside another")
 
 
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     values |= {
         "experiment": args.name,
         "quick": args.quick,
+        "note": args.note,
         "real_pairs": f"{pairs.name}, {len(pairs.queries)} queries" if pairs else None,
     }
     flags = [f" --{flag}" for flag in ("quick", "shipped") if getattr(args, flag)]

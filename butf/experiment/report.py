@@ -37,6 +37,8 @@ def _preface(results: dict[str, Any], command: str) -> str:
         f"{results['dataset']}, split {results['split']}: {results['queries']} queries, right within "
         f"{results['radius_m']:g} m. Intervals are 95 %, by a bootstrap over seeds and squares of the map."
     )
+    if results.get("note"):
+        text += f"\n\n{results['note']}"
     if results.get("quick"):
         text += "\n\n**A walk through the whole path in minutes: its numbers mean nothing.**"
     if results["missing"]:
