@@ -35,8 +35,8 @@ class KeypointConfig:
     learning_rate: float = option(2e-3, "highest learning rate of AdamW in each phase, a quarter of it in the last")
     weight_decay: float = option(1e-4, "how strongly AdamW pulls all weights towards zero")
     descriptor_loss: str = option(
-        "triplet",
-        "pairs: the lecture's squared distances and hinges, hardest negatives; triplet: the batch's hardest triplets",
+        "contrast",
+        "pairs: the lecture's squared distances and hinges, hardest negatives; contrast: all negatives of the batch",
     )
     detector_score: str = option("softmax", "how a window is scored: softmax, as LIFT does, or max, as TILDE does")
     sigma_place: float = option(0.1, "weight of the squared pixels between a point and its partner's, soft argmax both")

@@ -75,7 +75,7 @@ class Extractor:
     def extract_grey(self, images: Tensor, limit: int, upright: bool = False) -> Features:
         """As `extract`, of one picture's brightness `(1, 1, H, W)` in 0..1, at its own size."""
         space = scale_space(images)
-        points, scales, scores = detect(self.network.detector, space, limit)
+        points, scales, scores = strongest([self.network.detector(level) for level in space], limit)
         if not len(points):
             return empty()
         first = torch.zeros(len(points), dtype=torch.long, device=points.device)
@@ -87,14 +87,15 @@ class Extractor:
         return Features(*(part.float().cpu().numpy() for part in parts))
 
 
-def detect(detector: nn.Module, space: list[Tensor], limit: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Points `(N, 2)` in pixels of the first level, scales `(N,)` and scores `(N,)` in a scale space, strongest first.
+def strongest(maps: list[Tensor], limit: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Points `(N, 2)` in pixels of the first level, scales `(N,)` and scores `(N,)`, the highest `limit` first, of the
+    score maps `(1, 1, H, W)` of a scale space.
 
     Each pixel has the score of the level that scores it highest; where that is a maximum of its neighbourhood lies a
     keypoint, which is then placed by soft argmax in the score map of its level.
     """
-    maps = [_bordered(detector(level)) for level in space]
-    size = space[0].shape[-2:]
+    maps = [_bordered(scores) for scores in maps]
+    size = maps[0].shape[-2:]
     stacked = torch.cat([F.interpolate(scores, size, mode="bilinear", align_corners=False) for scores in maps], dim=1)
     best, level_of = stacked[0].max(dim=0)
     rows, columns = (peaks(best, APART) & (best > OUTSIDE / 100)).nonzero(as_tuple=True)
@@ -103,7 +104,7 @@ def detect(detector: nn.Module, space: list[Tensor], limit: int) -> tuple[Tensor
     levels, scores = level_of[rows, columns], best[rows, columns]
     points = torch.stack([columns, rows], dim=1) + 0.5
     scales = torch.ones_like(scores)
-    for level, (found, ratio) in enumerate(zip(maps, scales_of(space), strict=True)):
+    for level, (found, ratio) in enumerate(zip(maps, scales_of(maps), strict=True)):
         own = levels == level
         if own.any():
             ratio = ratio.to(points)

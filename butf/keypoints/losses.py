@@ -69,17 +69,17 @@ def pairs_loss(first: Tensor, second: Tensor, distinct: Tensor) -> Tensor:
     return positive + negative_loss(first[usable], negatives)
 
 
-def triplet_loss(first: Tensor, second: Tensor, distinct: Tensor, margin: float = 1.0) -> Tensor:
-    """The hardest triplet of the batch for each pair, `max(0, margin + d(1, 2) - min d(1 or 2, 3))`, plain distances.
+def contrast_loss(first: Tensor, second: Tensor, distinct: Tensor, temperature: float = 0.1) -> Tensor:
+    """The hinge softened over all negatives of the batch, `-log(exp(D1 D2 / T) / sum_k exp(D1 Dk / T))`, both ways.
 
-    HardNet (Mishchuk et al., NeurIPS 2017): not on the slides, the modern choice beside `pairs_loss`, whose arguments
-    it has. The negative is sought from both sides.
+    InfoNCE (van den Oord et al., 2018): not on the slides, the modern choice beside `pairs_loss`, whose arguments it
+    has. Unlike a hinge on the hardest negative it does not hold descriptors together while they are all alike.
     """
-    products = first @ second.T
-    near = _distance(products.diagonal())
-    far = _distance(products.masked_fill(~distinct, -1.0))
-    hard = torch.minimum(far.amin(dim=1), far.amin(dim=0))
-    return F.relu(margin + near - hard).mean()
+    products = first @ second.T / temperature
+    own = torch.eye(len(first), dtype=torch.bool, device=first.device)
+    products = products.masked_fill(~(distinct | own), -math.inf)
+    rows = torch.arange(len(first), device=first.device)
+    return (F.cross_entropy(products, rows) + F.cross_entropy(products.T, rows)) / 2
 
 
 def place_loss(first: Tensor, second: Tensor, most: float = 3.0) -> Tensor:
@@ -91,10 +91,5 @@ def place_loss(first: Tensor, second: Tensor, most: float = 3.0) -> Tensor:
     return squares[near].mean() if near.any() else squares.sum() * 0.0
 
 
-def _distance(products: Tensor) -> Tensor:
-    """Distances of unit vectors by their products; the root's slope at zero is kept finite."""
-    return (2 - 2 * products).clamp(min=1e-6).sqrt()
-
-
-DESCRIPTOR_LOSSES = {"triplet": triplet_loss, "pairs": pairs_loss}
+DESCRIPTOR_LOSSES = {"contrast": contrast_loss, "pairs": pairs_loss}
 DETECTOR_SCORES = {"softmax": softmax_score, "max": max_score}

@@ -46,7 +46,7 @@ class Detector(nn.Module):
     def __init__(self, width: int = 16):
         super().__init__()
         self.features = nn.Sequential(_block(1, width, 5), _block(width, width, 3))
-        self.hinges = Hinges(width, 1, 5, padding=2)
+        self.hinges = Hinges(width, 1, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Brightness `(B, 1, H, W)` in 0..1 -> scores `(B, 1, H, W)`."""
@@ -99,10 +99,16 @@ def local_contrast(images: Tensor) -> Tensor:
 
 
 def local_mean(maps: Tensor, size: int = SURROUNDINGS) -> Tensor:
-    """The mean of each pixel's surroundings, a square of odd `size`, the border going on; `(B, C, H, W)` both."""
+    """The mean of each pixel's surroundings, a square of odd `size`, the border going on; `(B, C, H, W)` both.
+
+    By running sums: a pooling layer takes time in proportion to `size`.
+    """
     reach = size // 2
-    padded = F.pad(maps, (reach, reach, reach, reach), mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(padded, (1, size), stride=1), (size, 1), stride=1)
+    for dim, pad in ((-1, (reach + 1, reach, 0, 0)), (-2, (0, 0, reach + 1, reach))):
+        sums = F.pad(maps, pad, mode="replicate").cumsum(dim)
+        count = sums.shape[dim] - size
+        maps = (sums.narrow(dim, size, count) - sums.narrow(dim, 0, count)) / size
+    return maps
 
 
 def standardised(patches: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class KeypointRecipe(nn.Module):
 
     def _drawn(self, pair: Pair) -> tuple[Correspondences, Tensor]:
         """Random correspondences at corners, and random scales `(N,)` at which to look at them in the first picture."""
-        found = correspond(pair, candidates(pair.first, [self.corners]))
+        found = correspond(pair, candidates([self.corners(pair.first.images)]))
         found = found.take(torch.randperm(len(found))[: self.config.points])
         low, high = map(math.log, SCALES)
         return found, uniform(len(found), low, high).exp()
@@ -136,12 +136,10 @@ class KeypointRecipe(nn.Module):
 
         Candidates are corners and what the detector itself finds, as it now is.
         """
-        self.network.detector.eval()
-        detectors = [self.corners, self.network.detector]
-        one, other = candidates(pair.first, detectors), candidates(pair.second, detectors)
-        self.network.detector.train()
-        labels = label(pair, one, other)
-        maps = [self.network.detector(view.images) for view in (pair.first, pair.second)]
+        views = pair.first, pair.second
+        maps = [self.network.detector(view.images) for view in views]
+        found = [candidates([self.corners(v.images), own.detach()]) for v, own in zip(views, maps, strict=True)]
+        labels = label(pair, *found)
         classes = [self._classes(scores, own) for scores, own in zip(maps, labels[:2], strict=True)]
         repeated = labels[2][torch.randperm(len(labels[2]))[: self.config.points]]
         there, _ = warp(repeated, pair.first, pair.second)

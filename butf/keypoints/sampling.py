@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from butf.keypoints.extractor import detect
+from butf.keypoints.extractor import strongest
 from butf.keypoints.feed import Pair
 from butf.keypoints.networks import REACH
 from butf.keypoints.warping import View, inside, local_turn_and_scale, warp
@@ -64,9 +64,9 @@ def correspond(pair: Pair, points: Tensor) -> Correspondences:
 
 
 @torch.no_grad()
-def candidates(view: View, detectors: list[nn.Module]) -> Tensor:
-    """The strongest points of each detector in a view, `(N, 2)`."""
-    return torch.cat([detect(detector, [view.images], CANDIDATES)[0] for detector in detectors])
+def candidates(maps: list[Tensor]) -> Tensor:
+    """The strongest points `(N, 2)` of score maps `(1, 1, H, W)` of one picture, so many of each."""
+    return torch.cat([strongest([scores], CANDIDATES)[0] for scores in maps])
 
 
 @torch.no_grad()
