@@ -72,7 +72,7 @@ def offer_to_steer(run: Run, state: RunState, states: Sequence[RunState]) -> Non
 
 def offer_model(run: Run, state: RunState) -> None:
     """Take the model to Explore, or away as a file: of an unfinished run the best one measured so far."""
-    if state.state == "finished":
+    if state.state == "finished" and state.method != runs.KEYPOINTS:
         st.html(link_to_explore(state), width="content")
     if downloadable(run) is not None:
         label = "Download" if run.complete else "Download best"

@@ -7,10 +7,11 @@ import streamlit as st
 from butf import run_views
 from butf.dataset.frames import Frames
 from butf.figures.gallery import heading_html
-from butf.figures.training import loss_figure, pull_figure, recall_figure
+from butf.figures.training import keypoint_figure, loss_figure, pull_figure, recall_figure
 from butf.training.folder import Run
 from butf.training.pace import duration, pace
 from butf.training.previews import preview_files
+from butf.training.runs import KEYPOINTS
 from butf.training.state import RunState
 from butf.training.trainer import find_data
 from pages import loading, run_actions, shared
@@ -26,6 +27,10 @@ PULLS = (
     "The cosine between the gradients of the triplets and of the transfer loss at the trunk's last map. Below 0 they "
     "pull against each other, near 0 they leave each other alone, above 0 one helps the other."
 )
+POINTS = (
+    "Descriptor, orientation and detector are learnt one after the other, then all three under one cost. Each loss is "
+    "drawn before its weight. Below: keypoints of val pictures that are found again, matched, and matched rightly."
+)
 SHARPER = "two val pictures that the network never learns from"
 
 
@@ -35,12 +40,17 @@ def draw(run: Run) -> None:
     draw_progress(state, records)
     if records:
         others = run_actions.compared(run)
-        loss, recall = loss_figure(records, others=others), recall_figure(records, state.method, others=others)
+        loss = loss_figure(records, others=others)
         st.plotly_chart(loss, key="loss", config=QUIET, alt="The loss and its terms over the training steps")
-        st.plotly_chart(recall, key="recall", config=QUIET, alt="Recall on the val areas over the training steps")
+        if state.method == KEYPOINTS:
+            found = keypoint_figure(records)
+            st.plotly_chart(found, key="recall", config=QUIET, alt="Keypoints on val pairs over the training steps")
+        else:
+            recall = recall_figure(records, state.method, others=others)
+            st.plotly_chart(recall, key="recall", config=QUIET, alt="Recall on the val areas over the training steps")
     draw_previews(run, state)
     with st.expander("What the lines mean", icon=":material/help:"):
-        st.write(EQUATION)
+        st.write(POINTS if state.method == KEYPOINTS else EQUATION)
     pulls = pull_figure(records)
     if pulls is not None:
         with st.expander("Do the losses fight?", icon=":material/compare_arrows:"):
@@ -66,7 +76,8 @@ def draw_progress(state: RunState, records: list[dict]) -> None:
         rate = going.images_per_s
         st.metric("Images a second", "–" if rate is None else f"{rate:.0f}", width="content")
         st.metric(time, "–" if seconds is None else duration(seconds), width="content")
-        st.metric("Val recall@1, mean", f"{recalls[-1]:.1%}" if recalls else "–", width="content")
+        if state.method != KEYPOINTS:
+            st.metric("Val recall@1, mean", f"{recalls[-1]:.1%}" if recalls else "–", width="content")
 
 
 def progress_text(state: RunState, records: list[dict]) -> str:

@@ -26,10 +26,15 @@ TERMS = {
     "match": ("match: the side descriptor against that one's", "#5c6ac4", "solid"),
     "match_extra": ("match_extra: the same of pictures of unseen conditions", "#5c6ac4", "dot"),
     "keep": ("keep: how far the trunk went from ImageNet's", "#7d8c6c", "dash"),
+    "detector": ("detector: windows with and without a keypoint", "#3a86d0", "solid"),
+    "place": ("place: squared pixels between the points of both pictures", "#c98500", "dash"),
+    "orientation": ("orientation: descriptors of patches that it turned", "#8456e8", "dashdot"),
+    "descriptor": ("descriptor: patches of the same point against others", "#2f9a94", "solid"),
 }
 TOTAL = ("loss", "total: the weighted sum of the terms", "#7d8590")
 CONDITION_COLOURS = ("#8456e8", "#2f9a94", "#c98500", "#3a86d0", "#b63424", "#7d8c6c", "#5c6ac4", "#8a6d3b")
 LINE = "rgba(128, 138, 148, 0.8)"
+KEYPOINT_SCORES = ("repeatability", "matching_score", "precision", "average_precision")
 MOST_POINTS = 240
 FEW, ROW = 5, 10
 """Legend entries that fit beside each other, and the pixels that each further one adds."""
@@ -74,6 +79,19 @@ def recall_figure(records: Sequence[Record], method: str, height: int = 215, oth
         if len(steps):
             lines.append(_other(f"mean of {run}", run, steps, 100 * values, mode="lines+markers", unit=" %"))
     return _curves(lines, height, "val recall@1, %", {"range": [0, 102]}, **_phases(records))
+
+
+def keypoint_figure(records: Sequence[Record], height: int = 215) -> go.Figure:
+    """Repeatability, matching score and precision of keypoints on val pairs over the steps, in percent."""
+    lines = []
+    for colour, name in zip(CONDITION_COLOURS, KEYPOINT_SCORES, strict=False):
+        steps, values = _series(
+            records, lambda record, name=name: (record.get("val_keypoints") or {}).get("mean", {}).get(name)
+        )
+        if len(steps):
+            label = name.replace("_", " ")
+            lines.append(_line(label, steps, 100 * values, colour, mode="lines+markers", unit=" %"))
+    return _curves(lines, height, "val pairs, %", {"range": [0, 102]}, **_phases(records))
 
 
 def pull_figure(records: Sequence[Record], height: int = 220) -> go.Figure | None:

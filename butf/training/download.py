@@ -5,15 +5,17 @@ import shlex
 import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 
 from butf.errors import BadInput
+from butf.keypoints.card import KeypointCard
 from butf.networks.card import Card, card_text, parse_card
 from butf.networks.weights import read_weights
 from butf.training.folder import Run
 
+AnyCard = TypeVar("AnyCard", Card, KeypointCard)
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of the files in the archive: the same run gives the same bytes."""
 
@@ -31,7 +33,7 @@ def model_archive(run: Run) -> bytes:
     if path is None:
         raise BadInput(f"run {run.name} has no model yet; wait until recall was measured in its last training step")
     tensors, metadata = read_weights(path)
-    text = card_text(portable(parse_card(metadata.get("card", ""), path)))
+    text = _portable_text(metadata.get("card", ""), path)
     files = {"model.safetensors": safetensors.torch.save(tensors, metadata={"card": text}), "card.json": text}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -40,7 +42,15 @@ def model_archive(run: Run) -> bytes:
     return buffer.getvalue()
 
 
-def portable(card: Card) -> Card:
+def _portable_text(text: str, path: Path) -> str:
+    """The card's text without folders of this machine, of places or of keypoints."""
+    try:
+        return portable(KeypointCard.parse(text, path)).text()
+    except BadInput:
+        return card_text(portable(parse_card(text, path)))
+
+
+def portable(card: AnyCard) -> AnyCard:
     """The card with every folder of this machine shortened to its last name."""
     config = {name: last_name(value) for name, value in card.config.items()}
     words = shlex.split(card.command or "")

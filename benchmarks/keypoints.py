@@ -1,0 +1,138 @@
+"""Keypoints on the town's test district and on held-out 7-Scenes pairs, beside OpenCV's SIFT and ORB.
+
+Each query is paired with the nearest reference picture, which gives the true correspondences by depth and poses. All
+methods get the same number of keypoints; what moves and the sky are left out. Intervals are bootstrapped over pairs.
+Rotation: the second picture of day-day pairs is turned about its middle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks._orb import Orb
+from benchmarks._sift import Sift
+from butf.commands.common import open_dataset, text_table
+from butf.dataset.frames import Frames
+from butf.files import write_json
+from butf.keypoints.feed import turned_picture
+from butf.keypoints.measures import PairScores, measure_pair
+from butf.keypoints.pairs import Views, in_order
+from butf.keypoints.validation import picture, val_pairs
+from butf.keypoints.warping import View
+from butf.keypoints.zoo import load_keypoints
+
+DAY, NIGHT = ("overcast", "lowsun"), ("night",)
+LATE, GAP = 0.3, 5
+TURNS = (15, 45, 90, 180)
+SHOWN = ("repeatability", "matching_score", "average_precision", "precision")
+DRAWS = 2000
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks keypoints", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", default="town", help="a data set with depth and poses (town)")
+    parser.add_argument("--video", help="a second one, of whose frames the last 30 %% by time are paired, say 7-Scenes")
+    parser.add_argument("--keypoints", default="keypoints", help="what is measured: the shipped ones, or a run")
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of each condition (40)")
+    parser.add_argument("--limit", type=int, default=256, help="keypoints of a picture (256)")
+    parser.add_argument("--json", type=Path, help="write all numbers here too")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    ways = {"ours": load_keypoints(options.keypoints), "SIFT": Sift(), "ORB": Orb()}
+    groups = town_groups(open_dataset(options.data), options.pairs)
+    if options.video:
+        groups["video, held out"] = video_pairs(open_dataset(options.video), options.pairs)
+    result: dict[str, Any] = {"pairs": {}, "turned": {}}
+    for group, pairs in groups.items():
+        result["pairs"][group] = measured(ways, pairs, options.limit)
+        report(group, result["pairs"][group])
+    day = groups["day-day"][: max(1, options.pairs // 2)]
+    for degrees in TURNS:
+        turned = [(one, turned_view(other, degrees)) for one, other in day]
+        result["turned"][str(degrees)] = measured(ways, turned, options.limit)
+        report(f"day-day, turned by {degrees} degrees", result["turned"][str(degrees)])
+    if options.json:
+        write_json(options.json, result)
+
+
+def town_groups(frames: Frames, count: int) -> dict[str, list[tuple[View, View]]]:
+    """Views of the test district, day-day and day-night, evenly along the queries."""
+    views, found = Views.of(frames), val_pairs(frames, "test")
+    groups = {}
+    for name, conditions in (("day-day", DAY), ("day-night", NIGHT)):
+        rows = [pair for condition in conditions for pair in evenly(found[condition], count // len(conditions))]
+        groups[name] = [(views.view(query), views.view(other)) for query, other in rows]
+    return groups
+
+
+def video_pairs(frames: Frames, count: int) -> list[tuple[View, View]]:
+    """Views of the last frames of a video, each with the one `GAP` frames later."""
+    views, rows = Views.of(frames), in_order(frames)
+    rows = rows[int((1 - LATE) * len(rows)) :]
+    pairs = evenly(list(zip(rows[:-GAP].tolist(), rows[GAP:].tolist(), strict=True)), count)
+    return [(views.view(one), views.view(other)) for one, other in pairs]
+
+
+def evenly(items: list, count: int) -> list:
+    """At most `count` of them, evenly spread."""
+    return [items[k] for k in np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))]
+
+
+def turned_view(view: View, degrees: float) -> View:
+    """The view turned about its middle; what leaves the picture is lost, what enters is its border."""
+    angle, (width, height) = math.radians(degrees), view.size
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    middle = torch.tensor([width / 2, height / 2])
+    affine = torch.cat([turn, (middle - turn @ middle)[:, None]], dim=1)
+    return replace(view, images=turned_picture(view.images, affine), affine=affine)
+
+
+def measured(ways: dict[str, Any], pairs: list[tuple[View, View]], limit: int) -> dict[str, dict[str, Any]]:
+    """Mean and 95 % interval of each score, and median seconds a picture, by way."""
+    found = {}
+    for name, way in ways.items():
+        scores, seconds = [], []
+        for one, other in pairs:
+            start = time.process_time()
+            features = [way.extract(picture(view), limit) for view in (one, other)]
+            seconds.append((time.process_time() - start) / 2)
+            scores.append(measure_pair(*features, one, other))
+        told = [score for score in scores if score is not None]
+        summary: dict[str, Any] = {key: with_interval(told, key) for key in (*SHOWN, "counted", "error_px")}
+        found[name] = summary | {"seconds": round(float(np.median(seconds)), 4), "pairs": len(told)}
+    return found
+
+
+def with_interval(scores: list[PairScores], name: str) -> list[float]:
+    """Mean over the pairs and its bootstrapped 95 % interval."""
+    values = np.array([getattr(score, name) for score in scores], float)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return []
+    draws = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
+    return [round(float(number), 4) for number in (values.mean(), *np.quantile(draws, (0.025, 0.975)))]
+
+
+def report(group: str, ways: dict[str, dict[str, Any]]) -> None:
+    """A table: shares in percent with intervals."""
+    header = ["", "repeatability", "matching score", "mAP", "precision", "off, px", "counted", "s a picture"]
+    rows = []
+    for name, found in ways.items():
+        cells = [in_percent(found[key]) for key in SHOWN]
+        off, counted = (f"{found[key][0]:.2f}" if found[key] else "-" for key in ("error_px", "counted"))
+        rows.append([name, *cells, off, counted, f"{found['seconds']:.3f}"])
+    print(f"\n{group}, {next(iter(ways.values()))['pairs']} pairs\n{text_table(header, rows)}", flush=True)
+
+
+def in_percent(value: list[float]) -> str:
+    if not value:
+        return "-"
+    return f"{100 * value[0]:.1f} ({100 * value[1]:.1f}-{100 * value[2]:.1f})"
