@@ -91,14 +91,13 @@ class Reconstructed:
         return {"z": both.z, "spread": both.spread}
 
     def _neighbours(self, view: View) -> list[View]:
-        """Some of the database's pictures of the same place and direction, from near to far."""
+        """The database's pictures nearest to it that look the same way: those farther off match too badly to help."""
         frames = self.views.frames
         own = np.array([view.frame])
         metres, degrees = frames.distances(own, self.database)[0], frames.angles(own, self.database)[0]
         order = np.argsort(metres, kind="stable")
         near = order[(metres <= frames.place.radius_m)[order] & (degrees <= TURNED_DEG)[order] & (metres > 0)[order]]
-        chosen = np.unique(np.linspace(0, len(near) - 1, NEIGHBOURS).round().astype(int)) if len(near) else []
-        return [self.views[int(self.database[near[k]])] for k in chosen]
+        return [self.views[int(self.database[row])] for row in near[:NEIGHBOURS]]
 
 
 @dataclass(frozen=True, eq=False)

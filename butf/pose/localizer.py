@@ -59,9 +59,9 @@ class Settings:
     """RANSAC's threshold where depth is measured; twice as much where it is reconstructed."""
     more: int = 3
     """How many database pictures nearest to the first pose are matched too, where retrieval did not find them."""
-    guided_px: float = 0.0
+    guided_px: float = 10.0
     """Once there is a pose, keypoints are matched anew within so many pixels of where it projects points; 0: not."""
-    form: str = "triangulated"
+    form: str = "decoded"
     """What is made of reconstructed depth, see `lifting.FORMS`."""
     weighed: bool = True
     """Whether each match is weighed by how well its depth is known."""

@@ -13,7 +13,7 @@ import numpy as np
 from butf.keypoints.matching import match
 from butf.pose.views import View
 
-NEIGHBOURS = 6
+NEIGHBOURS = 4
 TURNED_DEG = 45.0
 NOISE_PX = 1.5
 """Standard deviation of where a neighbour sees a keypoint."""
