@@ -20,6 +20,7 @@ WHY = (
     "what each position adds. Warm is where most comes from; the two maps of a row sum to the same similarity."
 )
 MOVES = "Ranks of the candidates by main part, both, and side part"
+POSE = "Find the camera's pose"
 NO_SIDE = "None of the chosen models reconstructs a side modality: choose bu-tf in the sidebar."
 
 
@@ -32,8 +33,11 @@ class Pick:
     rank: int
 
 
-def ask(models: Sequence[Model], k: int) -> Pick:
-    """The bar of choices; pictures and marks of the map move it too, see `pick`."""
+def ask(models: Sequence[Model], k: int, query: dict[str, str] | None) -> Pick:
+    """The bar of choices; pictures and marks of the map move it too, see `pick`.
+
+    `query` is what an address says to open at the query; None for a photo, which no address can carry.
+    """
     names = [model.name for model in models]
     first = browse.explained_first(models)
     for key, offered, usual in (("by", names, first), ("rank", range(1, k + 1), 1)):
@@ -45,6 +49,8 @@ def ask(models: Sequence[Model], k: int) -> Pick:
         )
         model = st.selectbox("Model", names, names.index(first), key="by", bind="query-params", width=190)
         rank = st.selectbox("Candidate", list(range(1, k + 1)), key="rank", bind="query-params", width=110)
+        if query is not None:
+            st.page_link("pages/localize.py", label=POSE, icon=":material/pin_drop:", query_params=query)
     return Pick(look, model, rank)
 
 

@@ -52,7 +52,8 @@ def draw_found(
     """What was retrieved, and one candidate more closely: all that another candidate or look changes."""
     with shared.told_plainly():
         above = st.container()
-        picked = closer.ask(models, k)
+        query = None if asked.query is None else browse.explore_address(choice.frames, asked.query)
+        picked = closer.ask(models, k, query)
         with above:
             answers.draw(choice, asked, results, (picked.model, picked.rank))
         closer.draw(choice, asked, models, searches, results, picked)

@@ -21,6 +21,7 @@ OPENING = (
 WAYS = {
     "explore": ("travel_explore", "One query, all models: what each retrieves, where that lies, and why."),
     "compare": ("monitoring", "Recall with its uncertainty, by condition, and where the models fail."),
+    "localize": ("pin_drop", "From a photo to its camera's pose, and virtual things drawn into it."),
     "learn": ("school", "The method by touch: triplets, training steps, NetVLAD, recall."),
     "train": ("model_training", "Start a training in the background and watch it learn."),
     "data": ("database", "What a data set holds, on the map; bring your own."),

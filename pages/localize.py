@@ -1,18 +1,14 @@
 """Localize: from a photo to its camera's pose, step by step, and virtual things drawn into the photo."""
 
 import streamlit as st
-from streamlit_folium import st_folium
 
 from butf import browse, export, pose_views, pose_words
-from butf.figures.map import base_map
 from butf.pose.answer import Localization
-from butf.pose.globe import off_globe
-from butf.pose.scene import Scene, seen_at
-from butf.views import has_map
-from pages import asking, components, loading, localize_overlay, localize_steps, localize_ways, shared
+from butf.pose.scene import Scene
+from pages import asking, components, loading, localize_overlay, localize_steps, localize_ways, localize_where, shared
 
 LOOKS = ("Augmented reality", "In 3-D", "In numbers")
-MAP_HEIGHT, SPACE_HEIGHT = 372, 560
+SPACE_HEIGHT = 560
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 NO_POSE = "Without a pose nothing can be drawn at its place. More candidates, another model or other depth may help."
 
@@ -37,13 +33,23 @@ def main() -> None:
     if lacks:
         st.info(lacks, icon=":material/info:")
     if not models or lacks:
-        st.image(asked.picture, width=480, alt=f"The query picture, {asked.name}")
+        draw_picture(asked)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="ways-to-localize"):
         way = localize_ways.ask(choice.frames, models)
         question = localize_ways.ask_camera(choice.frames, asked)
-    answer = localize_steps.answer_of(choice, asked, question, way)
-    draw(choice, asked, way, answer)
+    answer = None
+    with shared.told_plainly():
+        answer = localize_steps.answer_of(choice, asked, question, way)
+    if answer is None:
+        draw_picture(asked)
+    else:
+        draw(choice, asked, way, answer)
+
+
+def draw_picture(asked: browse.Asked) -> None:
+    """All there is to show where no pose can be computed."""
+    st.image(asked.picture, width=480, alt=f"The query picture, {asked.name}")
 
 
 @st.fragment
@@ -83,39 +89,9 @@ def draw_found(
             at = min(st.session_state.get(name, pose_views.best(matches)), len(matches) - 1)
             strip = pose_views.strip_html(frames, matches, lambda i: localize_steps.picture_of(choice, i), at)
             components.gallery(strip, "candidates", lambda said: st.session_state.update({name: int(said)}))
-            components.drawing(pose_views.matches_html(frames, answer.query, matches[at]), "matches")
+            components.drawing(localize_steps.matches_of(choice, asked, answer, way, at), "matches")
     with right.container(gap="xsmall"):
-        draw_where(choice, asked, way, answer, made)
-
-
-def draw_where(
-    choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization, made: Scene | None
-) -> None:
-    """The cameras and the goal on the map, or in a plan; a click there moves the goal."""
-    frames, dark, truth = choice.frames, shared.is_dark(), pose_views.truth_of(choice.frames, asked)
-    seen = pose_views.cameras(frames, answer, truth)
-    marks = pose_views.marks(frames, answer, way.model.name, truth)
-    if not has_map(frames):
-        plan = pose_views.plan(frames, choice.split, seen, marks, made, dark, MAP_HEIGHT)
-        st.plotly_chart(plan, key="pose-plan", config=QUIET, alt="Plan of the cameras, in metres")
-    else:
-        view = pose_views.whereabouts(frames, answer, seen, marks, made, dark, (340, MAP_HEIGHT))
-        st_folium(
-            base_map(loading.ground_of(choice), view.centre, view.zoom, dark), key="where", height=MAP_HEIGHT,
-            width=None, render=False, center=view.centre, zoom=view.zoom, feature_group_to_add=view.layer,
-            returned_objects=["last_clicked"], on_change=lambda: move_goal(choice, answer),
-        )  # fmt: skip
-    st.html(pose_views.map_legend_html(seen, dark))
-
-
-def move_goal(choice: shared.Choice, answer: Localization) -> None:
-    """The map was clicked: the goal stands there."""
-    point = (st.session_state["where"] or {}).get("last_clicked")
-    if point and answer.pose is not None and point != st.session_state.get("clicked"):
-        st.session_state["clicked"] = point
-        found = seen_at(answer.pose, off_globe(choice.frames, point["lat"], point["lng"]))
-        for name, metres in zip(("ahead", "right"), found, strict=True):
-            st.session_state[localize_overlay.goal_key(choice, name)] = round(metres, 1)
+        localize_where.draw(choice, asked, way, answer, made)
 
 
 def draw_reality(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> Scene:

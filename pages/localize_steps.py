@@ -11,6 +11,7 @@ import streamlit as st
 from butf import browse, pose_views
 from butf.browse import Choice
 from butf.dataset.modalities import Map
+from butf.figures.cameras import Seen
 from butf.keypoints import zoo as keypoint_zoo
 from butf.pose.answer import CandidateMatches, Candidates, Localization, Query
 from butf.pose.lifting import MEASURED
@@ -19,14 +20,14 @@ from pages import components, loading
 from pages.localize_ways import Way
 from pages.waiting import shown_progress
 
-SIZES = {"localizers": 3, "keypoints": 2, "answers": 64, "spaces": 16}
+SIZES = {"localizers": 3, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256}
 STRIP_WIDTH = 160
 DESCRIBING = "Describing the database with {}; this happens once"
 
 
 def answer_of(choice: Choice, asked: browse.Asked, query: Query, way: Way) -> Localization:
     """The pose of a picture; where it is not known yet, candidates and matches are shown as they are found."""
-    key = (*_key(choice, way), way.top, asked.key, query.camera)
+    key = question(choice, asked, query, way)
     ready = shelf("answers").peek(key)
     if ready is not None:
         return ready
@@ -59,15 +60,33 @@ def picture_of(choice: Choice, frame: int) -> str:
     return loading.picture_of(choice, frame, STRIP_WIDTH)
 
 
-def space_of(choice: Choice, asked: browse.Asked, answer: Localization, way: Way, height: int) -> tuple[Any, str]:
-    """The points and cameras in space, made once."""
+def cameras_of(choice: Choice, asked: browse.Asked, answer: Localization, way: Way) -> list[Seen]:
+    """The cameras to draw."""
     truth = pose_views.truth_of(choice.frames, asked)
+    return shelf("cameras").get(
+        question(choice, asked, answer.query, way), lambda: pose_views.cameras(choice.frames, answer, truth)
+    )
+
+
+def space_of(choice: Choice, asked: browse.Asked, answer: Localization, way: Way, height: int) -> tuple[Any, str]:
+    """The points and cameras in space."""
 
     def make() -> tuple[Any, str]:
-        seen = pose_views.cameras(choice.frames, answer, truth)
+        seen = cameras_of(choice, asked, answer, way)
         return pose_views.space(choice.frames, answer, seen, partial(depth_of, choice, way), height)
 
-    return shelf("spaces").get((*_key(choice, way), way.top, asked.key, answer.query.camera), make)
+    return shelf("spaces").get(question(choice, asked, answer.query, way), make)
+
+
+def matches_of(choice: Choice, asked: browse.Asked, answer: Localization, way: Way, at: int) -> str:
+    """The matches with one of the candidates."""
+    key = (*question(choice, asked, answer.query, way), at)
+    return shelf("matches").get(key, lambda: pose_views.matches_html(choice.frames, answer.query, answer.matches[at]))
+
+
+def question(choice: Choice, asked: browse.Asked, query: Query, way: Way) -> tuple[Hashable, ...]:
+    """What an answer depends on."""
+    return (*_key(choice, way), way.top, asked.key, query.camera)
 
 
 def _run(choice: Choice, localizer: Localizer, asked: browse.Asked, query: Query, way: Way) -> Localization:
