@@ -116,8 +116,7 @@ def seven_scenes(source: Path, out: Path) -> Frames:
     What lies between is left out, so that no query was taken right after a database picture. The condition of a query
     says whether the database shows its place (within 0.25 m and 20 degrees): the camera moved on to new ones.
     """
-    with progress_bar("importing") as progress:
-        import_rgbd(source, out, progress=progress)
+    import_rgbd(source, out)
     frames = Frames.load(out)
     time = np.array([int(name.split("/")[1]) for name in frames.frame.tolist()])
     order = np.argsort(time)
