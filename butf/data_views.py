@@ -21,7 +21,7 @@ THIN = 5e-4
 MANY_DOTS = 1500
 MANY_BUILDINGS = 1000
 GAP = 4.0
-SIDE_HEIGHT, CLASS_HEIGHT = 234, 214
+SIDE_HEIGHT = 214
 MEANING = {
     "depth": "how far away",
     "reflectance": "how bright to the lidar",
@@ -131,7 +131,7 @@ def side_panel(frames: Frames, i: int, modality: str) -> Panel | None:
     alt = f"{title} of {frames.frame[i]}: {MEANING[modality]}"
     if modality == "semantics":
         names = frames.modalities[modality].get("classes", ())
-        figure = class_figure(side, names, CLASS_HEIGHT)
+        figure = class_figure(side, names, SIDE_HEIGHT)
         return Panel(modality, title, note, alt, figure, legend_html(side, names))
     figure = map_figure(side.values, side.valid, side_scale(frames, modality), SIDE_HEIGHT)
     return Panel(modality, title, note, alt, figure)

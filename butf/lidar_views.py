@@ -12,8 +12,8 @@ from butf.dataset.modalities import Map, colour
 from butf.densify import Dense
 from butf.densify.dataset import Filling, dense_of, measured
 from butf.figures.depth import Scale
-from butf.figures.gallery import data_uri, thumbnail
-from butf.figures.previews import Tile, map_uri, png_uri
+from butf.figures.gallery import data_uri, png_uri, thumbnail
+from butf.figures.previews import Tile, map_uri
 from butf.figures.samples import CLEAR, FULL_COLOUR, dotted, error_picture
 from butf.files import read_image
 from butf.views import side_scale

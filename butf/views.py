@@ -16,6 +16,7 @@ from butf.dataset.modalities import FILLED_FROM, Map, default_encoding, is_depth
 from butf.figures.classes import class_figure, legend_html, wrong_figure
 from butf.figures.depth import Scale, error_figure, map_figure
 from butf.figures.gallery import Card, Column, data_uri, scores_html, thumbnail
+from butf.figures.hover_map import HoverMap
 from butf.figures.map import fit
 from butf.figures.marks import Mark, plan_figure
 from butf.networks.description import Description
@@ -78,7 +79,7 @@ class Panel:
     title: str
     note: str
     alt: str
-    figure: go.Figure
+    figure: HoverMap
     foot: str = ""
 
 

@@ -1,8 +1,10 @@
-"""Small components of our own: a gallery whose pictures can be picked, a swipe between two pictures, a drawing."""
+"""Small components of our own: a gallery to pick from, side maps that tell their values, a swipe, a drawing."""
 
 import streamlit as st
 
 from butf.closeup import Swipe
+from butf.figures.hover_map import HoverMap
+from butf.files import REPO
 
 GALLERY_JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -52,6 +54,12 @@ _gallery = st.components.v2.component(
 _drawing = st.components.v2.component(
     "butf_drawing", html='<div class="drawing"></div>', js=DRAWING_JS, isolate_styles=False
 )
+_hover_map = st.components.v2.component(
+    "butf_hover_map",
+    html='<div class="drawing"></div>',
+    js=(REPO / "static" / "hover_map.js").read_text("utf-8"),
+    isolate_styles=False,
+)
 _swipe = st.components.v2.component("butf_swipe", html=SWIPE_HTML, js=SWIPE_JS, isolate_styles=False)
 
 
@@ -67,6 +75,11 @@ def gallery(html: str, key: str, on_pick) -> None:
 def drawing(html: str, key: str) -> None:
     """HTML with SVG, which `st.html` takes out of what it shows."""
     _drawing(data={"html": html}, key=key)
+
+
+def hover_map(view: HoverMap, key: str, alt: str) -> None:
+    """A side map that tells the value under the pointer, and can be shown on the whole screen."""
+    _hover_map(data=view.payload(alt), key=key)
 
 
 def swipe(view: Swipe, key: str) -> None:

@@ -9,9 +9,7 @@ from butf.dataset.frames import Frames
 from butf.dataset.modalities import known
 from butf.dataset.summary import looks_text, when_text, where_text
 from butf.figures.gallery import heading_html
-from pages import data_facts, shared
-
-QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+from pages import components, data_facts, shared
 
 
 def draw(frames: Frames, i: int) -> None:
@@ -32,7 +30,7 @@ def draw(frames: Frames, i: int) -> None:
                 continue
             with next(places).container(gap="xxsmall"):
                 st.html(heading_html(panel.title, panel.note))
-                st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt, width="stretch")
+                components.hover_map(panel.figure, panel.key, panel.alt)
                 if panel.foot:
                     st.html(panel.foot)
     facts = {"Place": where_text(frames, i), "Looks": looks_text(frames, i), "Time": when_text(frames, i)}

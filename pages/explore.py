@@ -7,9 +7,7 @@ from butf import browse, views
 from butf.figures import gallery
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult, SplitSearch
-from pages import answers, asking, closer, loading, shared, waiting
-
-QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+from pages import answers, asking, closer, components, loading, shared, waiting
 
 
 def main() -> None:
@@ -72,14 +70,14 @@ def draw_query(choice: shared.Choice, asked: browse.Asked) -> list[DeltaGenerato
 def draw_side(choice: shared.Choice, asked: browse.Asked, models: list[Model], places: list[DeltaGenerator]) -> None:
     """The true and the reconstructed side map on one scale, and the error.
 
-    Called last: the pictures are seen while a browser starts the library of the charts.
+    Called last: the candidates are seen while the maps are made.
     """
     waiting.let_paint()
     panels = views.side_panels(choice.frames, loading.side_view_of(choice, asked, models))
     for place, panel in zip(places, panels, strict=False):
         with place.container(gap="xxsmall"):
             st.html(gallery.heading_html(panel.title, panel.note))
-            st.plotly_chart(panel.figure, key=panel.key, config=QUIET, alt=panel.alt)
+            components.hover_map(panel.figure, panel.key, panel.alt)
             if panel.foot:
                 st.html(panel.foot)
 

@@ -1,6 +1,7 @@
 """Pages opened by Streamlit's own AppTest, and what can be read on them."""
 
 import json
+import re
 from pathlib import Path
 
 from browsing import MODELS
@@ -31,6 +32,11 @@ def html(app: AppTest) -> str:
     galleries = [entry["html"] for entry in drawn if "html" in entry]
     bodies = [body for element in app.get("html") if "<style>" not in (body := element.proto.body)]
     return "".join(bodies + galleries)
+
+
+def hover_maps(app: AppTest) -> list[str]:
+    """What a screen reader says of each side map that is drawn, in their order."""
+    return re.findall(r'<figure class="hover-map".*?alt="(.*?)"', html(app))
 
 
 def button(app: AppTest, label: str):

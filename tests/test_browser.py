@@ -27,7 +27,7 @@ def test_explore_opens_with_pictures_depth_answers_and_map(visitor):
     visitor.open()
     visitor.heading("overcast/000008")
     playwright.expect(visitor.page.locator("section.answer")).to_have_count(3)
-    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(3)  # the side maps
+    playwright.expect(visitor.page.locator(".hover-map img")).to_have_count(3)  # the side maps
     playwright.expect(visitor.page.locator("svg.plot")).to_have_count(1)  # the ranks
     visitor.marks().first.wait_for()
     playwright.expect(visitor.marks()).to_have_count(12)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from looking import looked_through
 
 from butf.dataset.class_metrics import class_errors
 from butf.dataset.colours import palette
@@ -46,28 +45,25 @@ def test_of_nothing_known_nothing_is_said(maps):
 
 def test_a_class_is_drawn_in_its_colour_and_named(maps):
     _, true = maps
-    drawn = looked_through(class_figure(true, NAMES)).data[0]
-    shown = np.asarray(drawn.z)
-    assert np.array_equal(np.isnan(shown), ~true.valid)
-    # The colour that Plotly gives to a class: the flat step its value falls into.
-    places, colours = zip(*drawn.colorscale, strict=True)
-    share = (2 - drawn.zmin) / (drawn.zmax - drawn.zmin)
-    step = max(index for index, place in enumerate(places) if place <= share)
-    assert colours[step] == f"rgb{tuple(palette()[2].tolist())}"
-    words = np.asarray(drawn.text)
-    assert (words[true.valid] == np.array(NAMES)[true.values[true.valid].astype(int)]).all()
-    assert (words[~true.valid] == "unknown").all()
+    drawn = class_figure(true, NAMES)
+    assert np.array_equal(drawn.pixels[..., 3] == 0, ~true.valid)
+    skies = true.valid & (true.values == 2)
+    assert (drawn.pixels[skies, :3] == palette()[2]).all()
+    assert (drawn.said[true.valid] == np.array(NAMES)[true.values[true.valid].astype(int)]).all()
+    assert (drawn.said[~true.valid] == "unknown").all()
 
 
 def test_wrong_classes_say_what_they_were_taken_for(maps):
     found, true = maps
-    drawn = looked_through(wrong_figure(true, found, NAMES)).data[0]
+    drawn = wrong_figure(true, found, NAMES)
     wrong = true.valid & (found.values != true.values)
-    assert np.array_equal(np.asarray(drawn.z) == 1, wrong)
+    assert np.array_equal(drawn.pixels[..., 3] > 0, wrong)
     row, column = np.argwhere(wrong)[0]
     names = (*NAMES, "class 3")
     expected = f"{names[int(true.values[row, column])]}, taken for {names[int(found.values[row, column])]}"
-    assert drawn.text[row][column] == expected
+    assert drawn.said[row, column] == expected
+    sent = drawn.payload("")
+    assert sent["words"][int(drawn.codes[row, column])] == expected
 
 
 def test_the_legend_names_the_largest_class_first():

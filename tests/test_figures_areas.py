@@ -186,7 +186,7 @@ def test_the_histogram_in_words() -> None:
 def test_panels_of_a_frame(tiny_frames: Frames) -> None:
     depth = data_views.side_panel(tiny_frames, 0, "depth")
     share = tiny_frames.modality(0, "depth").valid.mean()
-    assert depth.note == f"{share:.0%} measured" and depth.figure.data[0].zmax == 100
+    assert depth.note == f"{share:.0%} measured" and depth.figure.bar.ticks[-1] == (1.0, "100 m")
     semantics = data_views.side_panel(tiny_frames, 0, "semantics")
     assert semantics.note == "all measured" and "ground" in semantics.foot
     assert data_views.side_panel(tiny_frames, 35, "depth") is None

@@ -1,10 +1,24 @@
 """Depth figures: what is drawn is the map itself, on one scale, with nothing said where nothing was measured."""
 
-import numpy as np
-import pytest
-from looking import looked_through
+import base64
+import io
 
-from butf.figures.depth import CELLS_WIDE, Scale, coarse, error_figure, error_limit, map_figure
+import numpy as np
+import plotly.colors
+import pytest
+from PIL import Image
+
+from butf.dataset.colours import ramp
+from butf.figures.depth import (
+    CELLS_WIDE,
+    SHORT_TO_LONG,
+    Scale,
+    coarse,
+    error_figure,
+    error_limit,
+    map_figure,
+    signed_colours,
+)
 
 SCALE = Scale(1.0, 100.0)
 
@@ -17,64 +31,62 @@ def depth() -> tuple[np.ndarray, np.ndarray]:
     return values, valid
 
 
-def test_plotly_itself_finds_nothing_wrong_in_what_it_was_not_asked_to_look_through(depth):
+def test_a_cell_says_the_metres_of_the_map_and_a_hole_says_nothing(depth):
     values, valid = depth
-    for figure in (
-        map_figure(values, valid, SCALE),
-        map_figure(values, valid, Scale(0.0, 1.0, "", log=False)),
-        error_figure(values, values + 1, valid),
-    ):
-        looked_through(figure)
+    said = map_figure(values, valid, SCALE).values
+    assert said.shape == values.shape
+    assert np.isnan(said[~valid]).all()
+    np.testing.assert_allclose(said[valid], values[valid], atol=2e-3)
 
 
-def test_a_cell_shows_the_metres_of_the_map_and_a_hole_shows_nothing(depth):
+def test_what_the_page_is_given_decodes_to_the_same_metres_and_colours(depth):
     values, valid = depth
-    shown = np.asarray(map_figure(values, valid, SCALE).data[0].z)
-    assert shown.shape == values.shape
-    assert np.isnan(shown[~valid]).all()
-    np.testing.assert_allclose(shown[valid], values[valid], atol=1e-3)
+    sent = map_figure(values, valid, SCALE).payload("Depth of <a street>")
+    codes = np.frombuffer(base64.b64decode(sent["codes"]), "<u2").reshape(-1, sent["columns"])
+    assert np.array_equal(codes == sent["nothing"], ~valid)
+    np.testing.assert_allclose((sent["low"] + sent["step"] * codes)[valid], values[valid], atol=2e-3)
+    png = sent["html"].partition("base64,")[2].partition('"')[0]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
+    assert np.array_equal(pixels[..., 3] > 0, valid)
+    assert "Depth of &lt;a street&gt;" in sent["html"]
 
 
-def test_true_and_reconstructed_map_share_colours_and_range(depth):
-    values, valid = depth
-    one, other = (map_figure(v, valid, SCALE).data[0] for v in (values, values / 3))
-    assert (
-        (one.zmin, one.zmax, one.colorscale)
-        == (other.zmin, other.zmax, other.colorscale)
-        == (1.0, 100.0, one.colorscale)
-    )
+def test_true_and_reconstructed_map_share_colours_and_range():
+    values, everywhere = np.array([[1.0, 10.0, 100.0, 1000.0]]), np.ones((1, 4), bool)
+    one, other = (map_figure(v, everywhere, SCALE) for v in (values, values / 10))
+    assert np.array_equal(one.pixels[0, 1], other.pixels[0, 2])
+    assert np.array_equal(one.pixels[0, :3, :3], ramp()[[0, 128, 255]])
+    assert np.array_equal(one.pixels[0, 3], one.pixels[0, 2]), "beyond the scale is its end"
+    assert np.array_equal(one.bar.colours, other.bar.colours)
 
 
-def test_colours_of_a_log_scale_are_even_in_ratios():
-    places = np.array([place for place, _ in SCALE.colours(5)])
-    np.testing.assert_allclose(places * 99 + 1, [1, 10**0.5, 10, 10**1.5, 100], rtol=1e-9)
+def test_colours_of_a_log_scale_are_even_in_ratios_and_of_a_linear_one_in_differences():
+    np.testing.assert_allclose(SCALE.share(np.array([1, 10**0.5, 10, 10**1.5, 100])), [0, 0.25, 0.5, 0.75, 1])
+    linear = Scale(0, 2, "", log=False)
+    np.testing.assert_allclose(linear.share(np.array([0, 0.5, 1, 2, 3])), [0, 0.25, 0.5, 1, 1])
 
 
-def test_colours_of_a_linear_scale_are_even():
-    np.testing.assert_allclose([place for place, _ in Scale(0, 1, "", log=False).colours(5)], [0, 0.25, 0.5, 0.75, 1])
-
-
-def test_ticks_lie_within_the_scale():
-    assert SCALE.ticks() == [1, 2, 5, 10, 20, 50, 100]
-    assert Scale(0.3, 6.0).ticks() == [0.5, 1, 2, 5]
-
-
-def test_the_bar_beneath_runs_over_the_whole_scale_and_names_its_unit(depth):
-    figure = map_figure(*depth, SCALE)
-    bar = np.asarray(figure.data[1].z)[0]
-    assert (bar[0], bar[-1]) == pytest.approx((1, 100))
-    assert figure.layout.xaxis2.type == "log"
-    # the label at the very end, at 100, would be cut off and is not drawn by Plotly
-    assert figure.layout.xaxis2.ticktext[-2:] == ("50 m", "100")
-    assert map_figure(*depth, Scale(1.0, 80.0)).layout.xaxis2.ticktext[-1] == "50 m"
+def test_ticks_lie_within_the_scale_where_their_values_are_and_the_last_names_the_unit():
+    assert [text for _, text in SCALE.ticks()] == ["1", "2", "5", "10", "20", "50", "100 m"]
+    assert [text for _, text in Scale(0.3, 6.0).ticks()] == ["0.5", "1", "2", "5 m"]
+    assert dict((text, share) for share, text in SCALE.ticks())["10"] == pytest.approx(0.5)
+    assert [text for _, text in Scale(0, 1, "", log=False).ticks()] == ["0", "0.25", "0.5", "0.75", "1"]
 
 
 def test_error_is_reconstructed_minus_true_and_symmetric_about_white(depth):
     values, valid = depth
-    trace = error_figure(values, values + 2, valid).data[0]
-    np.testing.assert_allclose(np.asarray(trace.z)[valid], 2, atol=1e-3)
-    assert -trace.zmin == trace.zmax == 2
-    assert trace.colorscale[len(trace.colorscale) // 2][0] == 0.5
+    near, far = (error_figure(values, values + by, valid) for by in (-2, 2))
+    np.testing.assert_allclose(far.values[valid], 2, atol=1e-3)
+    assert [text for _, text in far.bar.ticks] == ["-2", "-1", "0", "+1", "+2 m"]
+    blue, orange = (view.pixels[20, 30, :3] for view in (near, far))
+    assert blue[2] > blue[0] and orange[0] > orange[2]
+
+
+def test_signed_colours_are_those_that_plotly_would_give():
+    shares = np.linspace(0, 1, 41)
+    stops = [f"rgb{plotly.colors.hex_to_rgb(colour)}" for _, colour in SHORT_TO_LONG]  # evenly apart
+    peer = plotly.colors.sample_colorscale(stops, shares)
+    np.testing.assert_allclose(signed_colours(shares), [plotly.colors.unlabel_rgb(shade) for shade in peer], atol=1.01)
 
 
 @pytest.mark.parametrize(("spread", "limit"), [(0.9, 1), (1.2, 2), (4.0, 5), (7.0, 10), (0.04, 0.05), (1.0, 1)])
@@ -97,6 +109,4 @@ def test_large_maps_are_thinned_by_picking_cells_and_never_by_averaging(shape):
 
 
 def test_pictures_keep_their_proportions(depth):
-    layout = map_figure(*depth, SCALE).layout
-    assert layout.yaxis.scaleanchor == "x"
-    assert layout.yaxis.range[0] > layout.yaxis.range[1]  # row 0 is on top
+    assert "--ratio: 1.3333;" in map_figure(*depth, SCALE).payload("")["html"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import robotcar_layout
-from app_pages import button, html, local_copy, opened, well
+from app_pages import button, hover_maps, html, local_copy, opened, well
 from conftest import edit_json
 from PIL import Image
 from PIL.ExifTags import GPS, IFD
@@ -63,7 +63,8 @@ def test_map_frame_and_facts(home: Path) -> None:
     assert "Apache-2.0" in page and "made up for tests" in page and "90° × 67°" in page
     assert page.count('<th scope="row">') == 4 + 1, "three traversals and their sum, one camera"
     assert "Read from all 35 depth maps" in told(app)
-    assert len(app.get("plotly_chart")) == 3, "depth, semantics, histogram"
+    assert len(app.get("plotly_chart")) == 1, "the histogram"
+    assert hover_maps(app) == ["Depth of reference/000000: how far away", "Semantics of reference/000000: what it is"]
     assert button(app, "Delete it") is None, "what is shipped stays"
 
 
@@ -87,7 +88,7 @@ def test_an_address_that_names_no_frame(home: Path) -> None:
 def test_data_with_metres_only_get_a_plan(home: Path) -> None:
     local_copy(home / "mine", drop=("lat", "lon"))
     app = well(data_page(data="mine"))
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 2, "plan and histogram"
     assert "448000.00 m east" in html(app) and "altitude" not in html(app)
     assert not [toggle for toggle in app.toggle if toggle.key == "data-tiles"]
 

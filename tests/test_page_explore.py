@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from app_pages import html, local_copy, opened, well
+from app_pages import hover_maps, html, local_copy, opened, well
 from app_site import write_model
 from browsing import MODELS
 from PIL import Image
@@ -27,7 +27,9 @@ def test_explore_shows_one_query_and_all_models(site):
     assert [page.count(f'aria-label="Candidates of {name}"') for name in MODELS] == [1, 1, 1]
     assert page.count('<li class="card') == 3 * 4  # the test database has four pictures
     assert "AbsRel" in page
-    assert [found.key for found in app.get("plotly_chart")] == ["true", "predicted", "error"]
+    assert [alt.split(" as a map")[0].split(" in metres")[0] for alt in hover_maps(app)] == [
+        "True depth", "Reconstructed", "Reconstructed minus true depth",
+    ]  # fmt: skip
     assert "rank 1 by both" in page
 
 
@@ -208,7 +210,7 @@ def test_a_run_that_is_deleted_leaves_the_choice(site):
 def test_data_without_places_on_the_globe_gets_a_plan(site):
     local_copy(site / "data" / "tiny", drop=("lat", "lon"))
     app = well(opened())
-    assert len(app.get("plotly_chart")) == 4  # with the plan
+    assert len(app.get("plotly_chart")) == 1, "the plan"
     assert not [t for t in app.toggle if t.key == "tiles"]
 
 

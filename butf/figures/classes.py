@@ -6,35 +6,34 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import plotly.graph_objects as go
 
 from butf.dataset.colours import palette
 from butf.dataset.modalities import Map
-from butf.figures.depth import coarse, picture_figure
+from butf.figures.depth import HEIGHT, coarse
+from butf.figures.hover_map import HoverMap
 
-HEIGHT = 190
-"""As tall as a depth map is without the bar beneath it."""
-WRONG = "#b35a00"
+WRONG, CLEAR = (179, 90, 0, 255), (0, 0, 0, 0)
 LEGEND = 6
 IDS = 256
 
 
-def class_figure(side: Map, names: Sequence[str], height: int = HEIGHT) -> go.Figure:
+def class_figure(side: Map, names: Sequence[str], height: int = HEIGHT) -> HoverMap:
     """Class ids `(H, W)` in the palette's colours; a cell says its class by name when hovered over."""
     cells = coarse(side.values, side.valid)
-    look = {"colorscale": _steps(), "zmin": -0.5, "zmax": IDS - 0.5, "showscale": False}
-    look |= {"text": _words(cells, names), "hovertemplate": "%{text}<extra></extra>"}
-    return picture_figure(cells, look, height)
+    known = np.isfinite(cells)
+    colours = palette()[np.where(known, cells, 0).astype(np.int64)]
+    pixels = np.concatenate([colours, np.where(known, 255, 0)[..., None].astype(np.uint8)], axis=2)
+    return HoverMap.of_words(_words(cells, names), pixels, height)
 
 
-def wrong_figure(true: Map, predicted: Map, names: Sequence[str], height: int = HEIGHT) -> go.Figure:
+def wrong_figure(true: Map, predicted: Map, names: Sequence[str], height: int = HEIGHT) -> HoverMap:
     """Where the reconstructed class is not the true one; hovering says which it was taken for."""
     known = true.valid & predicted.valid
     cells = coarse((true.values != predicted.values).astype(np.float32), known)
     was, seen = (_words(coarse(side.values, known), names) for side in (true, predicted))
     words = np.where(cells == 1, np.char.add(np.char.add(was, ", taken for "), seen), was)
-    look = {"colorscale": [[0, "rgba(128, 138, 148, 0.15)"], [1, WRONG]], "zmin": 0, "zmax": 1, "showscale": False}
-    return picture_figure(cells, look | {"text": words, "hovertemplate": "%{text}<extra></extra>"}, height)
+    pixels = np.where((cells == 1)[..., None], WRONG, CLEAR).astype(np.uint8)
+    return HoverMap.of_words(words, pixels, height)
 
 
 def legend_html(side: Map, names: Sequence[str]) -> str:
@@ -47,12 +46,6 @@ def legend_html(side: Map, names: Sequence[str]) -> str:
         for name in shown
     )
     return f'<p class="scores">{"".join(chips)}</p>'
-
-
-def _steps() -> list[list]:
-    """A Plotly colour scale of one flat step a class id."""
-    colours = [f"rgb{tuple(colour)}" for colour in palette().tolist()]
-    return [[(name + end) / IDS, colours[name]] for name in range(IDS) for end in (0, 1)]
 
 
 def _words(cells: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -1,19 +1,17 @@
 """A side map to hover over, the true and the reconstructed one on the same scale, and the signed error between them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
+from PIL import ImageColor
 
 from butf.dataset.colours import ramp
-from butf.figures.theme import base_layout, drawn
+from butf.figures.hover_map import Bar, HoverMap
 
 CELLS_WIDE = 160
-HEIGHT = 226
-BELOW = 20
-WIDE = 2.0
-HIDDEN = {"visible": False, "zeroline": False, "showgrid": False}
-NEUTRAL = "rgba(128, 138, 148, 0.28)"
+HEIGHT = 206
+BAR_STEPS = 17
 # Blue to orange: told apart under every common colour-vision deficiency, unlike red to green.
 SHORT_TO_LONG = [[0.0, "#1f5fa8"], [0.25, "#7fb0dc"], [0.5, "#f3f2ee"], [0.75, "#eeb067"], [1.0, "#b35a00"]]
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
@@ -28,34 +26,34 @@ class Scale:
     unit: str = "m"
     log: bool = True
 
-    def colours(self, steps: int = 33) -> list[list]:
-        """A Plotly colour scale over low..high which is even in the logarithm where `log` is set."""
-        shares = np.linspace(0, 1, steps)
-        places = shares
+    def share(self, values: np.ndarray) -> np.ndarray:
+        """Where values lie between `low` (0) and `high` (1), in the logarithm where `log` is set; NaN stays NaN."""
+        inside = np.clip(values, self.low, self.high)
         if self.log:
-            values = self.low * (self.high / self.low) ** shares
-            places = (values - self.low) / (self.high - self.low)
-        places[0], places[-1] = 0.0, 1.0
-        near_to_far = ramp()[np.rint(255 * shares).astype(int)]
-        return [[float(at), f"rgb({r}, {g}, {b})"] for at, (r, g, b) in zip(places, near_to_far.tolist(), strict=True)]
+            return np.log(inside / self.low) / np.log(self.high / self.low)
+        return (inside - self.low) / (self.high - self.low)
 
-    def ticks(self) -> list[float]:
+    def paint(self, shares: np.ndarray) -> np.ndarray:
+        """Colours `(..., 3)` uint8 at shares `(...)` of the scale, near to far."""
+        return ramp()[np.rint(255 * shares).astype(int)]
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round values within the scale, each with its share of the way; the last one names the unit."""
         if self.log:
-            return [tick for tick in TICKS if self.low <= tick <= self.high]
-        return [round(float(value), 3) for value in np.linspace(self.low, self.high, 5)]
+            values = [tick for tick in TICKS if self.low <= tick <= self.high]
+        else:
+            values = [round(float(value), 3) for value in np.linspace(self.low, self.high, 5)]
+        texts = [f"{value:g}" for value in values]
+        if texts and self.unit:
+            texts[-1] += f" {self.unit}"
+        return list(zip(self.share(np.array(values, float)).tolist(), texts, strict=True))
 
 
-def map_figure(values: np.ndarray, valid: np.ndarray, scale: Scale, height: int = HEIGHT) -> go.Figure:
-    """A side map `(H, W)` in the scale's unit; cells that are not `valid` stay a neutral grey and say nothing.
-
-    The colour bar beneath is drawn as a map of its own, so that a logarithmic scale has readable ticks.
-    """
-    unit = f" {scale.unit}" if scale.unit else ""
-    look = {"colorscale": scale.colours(), "zmin": scale.low, "zmax": scale.high, "showscale": False}
-    look["hovertemplate"] = f"%{{z:.3~g}}{unit}<extra></extra>"
-    steps = (np.geomspace if scale.log else np.linspace)(scale.low, scale.high, 129)
-    axis = _bar_axis(scale.ticks(), scale.high, scale.unit, "log" if scale.log else "linear")
-    return _picture(coarse(values, valid), steps, look, axis, height)
+def map_figure(values: np.ndarray, valid: np.ndarray, scale: Scale, height: int = HEIGHT) -> HoverMap:
+    """A side map `(H, W)` in the scale's unit; cells that are not `valid` are neutral and say nothing."""
+    cells = coarse(values, valid)
+    bar = Bar(scale.paint(np.linspace(0, 1, BAR_STEPS)), scale.ticks())
+    return HoverMap.of_numbers(cells, _painted(cells, scale.share(cells), scale.paint), scale.unit, bar, height)
 
 
 def error_figure(
@@ -65,17 +63,18 @@ def error_figure(
     limit: float | None = None,
     height: int = HEIGHT,
     unit: str = "m",
-) -> go.Figure:
-    """Reconstructed minus true `(H, W)`: blue where it is too near, orange where too far, grey where nothing is known.
+) -> HoverMap:
+    """Reconstructed minus true `(H, W)`: blue where it is too near, orange where too far, neutral where not known.
 
     `limit` is the error of full colour; by default the 95th percentile of the absolute errors.
     """
     error = np.where(valid, predicted - true, 0.0)
     limit = limit or error_limit(error, valid)
-    look = {"colorscale": SHORT_TO_LONG, "zmin": -limit, "zmax": limit, "showscale": False}
-    look["hovertemplate"] = f"%{{z:+.3~g}} {unit}<extra></extra>"
-    axis = _bar_axis([-limit, -limit / 2, 0, limit / 2, limit], limit, unit, "linear", signed=True)
-    return _picture(coarse(error, valid), np.linspace(-limit, limit, 129), look, axis, height)
+    cells = coarse(error, valid)
+    texts = [f"{-limit:g}", f"{-limit / 2:g}", "0", f"+{limit / 2:g}", f"+{limit:g} {unit}"]
+    bar = Bar(signed_colours(np.linspace(0, 1, BAR_STEPS)), list(zip((0.0, 0.25, 0.5, 0.75, 1.0), texts, strict=True)))
+    pixels = _painted(cells, (cells / limit + 1) / 2, signed_colours)
+    return HoverMap.of_numbers(cells, pixels, unit, bar, height, signed=True)
 
 
 def error_limit(error: np.ndarray, valid: np.ndarray) -> float:
@@ -96,51 +95,20 @@ def coarse(values: np.ndarray, valid: np.ndarray, cells_wide: int = CELLS_WIDE) 
     return np.round(picked, 3).astype(np.float32)
 
 
-def picture_figure(cells: np.ndarray, look: dict, height: int) -> go.Figure:
-    """Cells `(H, W)` in their own proportions, without a bar beneath; `look` is what a Plotly heatmap understands."""
-    picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
-    layout = _picture_layout(cells.shape, height) | {"margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
-    layout["yaxis"] |= {"domain": [0.0, 1.0]}
-    return drawn([picture], layout)
+def signed_colours(shares: np.ndarray) -> np.ndarray:
+    """`SHORT_TO_LONG` at shares 0..1 of any shape `(...)`, as `(..., 3)` uint8."""
+    stops, colours = zip(*SHORT_TO_LONG, strict=True)
+    table = np.array([ImageColor.getrgb(colour) for colour in colours], float)
+    inside = np.clip(shares, 0, 1)
+    return np.rint(np.stack([np.interp(inside, stops, table[:, part]) for part in range(3)], axis=-1)).astype(np.uint8)
+
+
+def _painted(cells: np.ndarray, shares: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Colours `(H, W, 4)` of cells `(H, W)` from their shares of the scale; NaN is see-through."""
+    known = np.isfinite(cells)
+    colours = paint(np.where(known, shares, 0.0))
+    return np.concatenate([colours, np.where(known, 255, 0)[..., None].astype(np.uint8)], axis=2)
 
 
 def _step(wide: int, cells_wide: int) -> int:
     return max(1, -(-wide // cells_wide))
-
-
-def _picture(cells: np.ndarray, bar: np.ndarray, look: dict, bar_axis: dict, height: int) -> go.Figure:
-    """Cells `(H, W)` in their own proportions over a thin bar of values `(V,)`."""
-    layout = _picture_layout(cells.shape, height)
-    layout["xaxis2"] = bar_axis | {"anchor": "y2"}
-    layout["yaxis2"] = HIDDEN | {"domain": [0.0, 0.043], "range": [-0.5, 0.5], "fixedrange": True, "anchor": "x2"}
-    picture = {"type": "heatmap", "z": cells, "xaxis": "x", "yaxis": "y"} | look
-    below = {"type": "heatmap", "x": bar, "y": [0], "z": bar[None], "xaxis": "x2", "yaxis": "y2"} | look
-    return drawn([picture, below], layout)
-
-
-def _picture_layout(shape: tuple[int, int], height: int) -> dict:
-    """Axes for a picture of `shape` (H, W) in its own proportions, with room for a bar beneath.
-
-    A picture more than `WIDE` times as wide as tall gets less height, lest there be a gap above the bar.
-    """
-    tall, wide = shape
-    height = round(BELOW + (height - BELOW) * min(1, WIDE * tall / wide))
-    ground = {"type": "rect", "x0": -0.5, "x1": wide - 0.5, "y0": -0.5, "y1": tall - 0.5, "layer": "below"}
-    return base_layout(height) | {
-        "margin": {"l": 0, "r": 0, "t": 0, "b": BELOW},
-        "dragmode": "pan",
-        "shapes": [ground | {"fillcolor": NEUTRAL, "line": {"width": 0}}],
-        "xaxis": HIDDEN | {"range": [-0.5, wide - 0.5], "constrain": "domain", "anchor": "y"},
-        "yaxis": HIDDEN
-        | {"range": [tall - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain", "constraintoward": "top"}
-        | {"domain": [0.08, 1.0], "anchor": "x"},
-    }
-
-
-def _bar_axis(ticks: list[float], end: float, unit: str, kind: str, signed: bool = False) -> dict:
-    words = [f"{tick:+g}" if signed and tick else f"{tick:g}" for tick in ticks]
-    if words and unit:
-        at_end = len(words) > 1 and ticks[-1] >= 0.95 * end
-        words[-2 if at_end else -1] += f" {unit}"  # a label at the very end is not drawn
-    ticked = {"tickvals": ticks, "ticktext": words, "ticks": "", "tickfont": {"size": 11}, "tickangle": 0}
-    return ticked | {"type": kind, "showgrid": False, "zeroline": False, "fixedrange": True}

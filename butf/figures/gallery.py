@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 from PIL import Image
 
 from butf.dataset.class_metrics import ClassErrors
@@ -61,6 +62,13 @@ def thumbnail(image: Image.Image, width: int = 240, quality: int = 82) -> bytes:
 
 def data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def png_uri(pixels: np.ndarray) -> str:
+    """Pixels `(H, W, 3)`, or with opacity `(H, W, 4)`, uint8 as a PNG in a data URI."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def metres_text(metres: float) -> str:

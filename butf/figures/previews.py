@@ -1,16 +1,14 @@
 """Reconstructions growing sharper: the picture, its true side map, and what the decoder made of it step by step."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from PIL import Image
 
 from butf.dataset.modalities import Map, colour
 from butf.figures.depth import Scale
+from butf.figures.gallery import png_uri
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,6 @@ def map_uri(side: Map, scale: Scale | None) -> str:
     """A side map `(h, w)` in the house's colours as a PNG in a data URI, one pixel a cell."""
     low, high = (scale.low, scale.high) if scale else (None, None)
     return png_uri(colour(side, low=low, high=high))
-
-
-def png_uri(pixels: np.ndarray) -> str:
-    """Pixels `(H, W, 3)` uint8 as a PNG in a data URI."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _strip(strip: Strip) -> str:
