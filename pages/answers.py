@@ -33,9 +33,9 @@ def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chos
     dark, tiles = shared.is_dark(), st.session_state.get("tiles", False)
     view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
     st_folium(
-        base_map(loading.ground_of(choice), *view.home, dark, tiles), key="map", height=MAP_HEIGHT, width=None,
+        base_map(loading.ground_of(choice), *view.home, dark), key="map", height=MAP_HEIGHT, width=None,
         render=False, center=view.centre, zoom=view.zoom, returned_objects=["last_object_clicked_tooltip"],
-        feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark, chosen),
+        feature_group_to_add=answer_layer(view.query, choice.rule.radius_m, marks, dark, chosen, tiles),
         on_change=lambda: pick_mark(marks, (st.session_state["map"] or {}).get("last_object_clicked_tooltip")),
     )  # fmt: skip
     st.toggle("OpenStreetMap tiles", key="tiles", help=TILES)

@@ -95,10 +95,10 @@ def draw_places(frames: Frames, i: int) -> None:
     if has_map(frames):
         areas, tracks = data_loading.ground_of(frames.root), data_loading.tracks_of(frames.root)
         tiles = st.session_state.get("data-tiles", False)
-        view = areas_map(areas, tracks, *data_views.home(frames, areas), shared.is_dark(), tiles)
+        view = areas_map(areas, tracks, *data_views.home(frames, areas), shared.is_dark())
         st_folium(
             view, key="places", height=MAP_HEIGHT, width=None, returned_objects=list(CLICKED), on_change=click_map,
-            feature_group_to_add=frames_layer(own, dots, here, shared.is_dark()),
+            feature_group_to_add=frames_layer(own, dots, here, shared.is_dark(), tiles),
         )  # fmt: skip
         st.toggle("OpenStreetMap tiles", key="data-tiles", help=TILES)
     else:

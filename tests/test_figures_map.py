@@ -46,8 +46,10 @@ def test_without_tiles_every_address_is_our_own(areas):
 
 
 def test_tiles_are_asked_for_only_when_wanted(areas):
-    assert "tile.openstreetmap.org" in html(base_map(areas, HERE, 15, dark=False, tiles=True))
-    assert "tile.openstreetmap.org" not in html(base_map(areas, HERE, 15, dark=False))
+    for wanted in (True, False):
+        view = base_map(areas, HERE, 15, dark=False)
+        view.add_child(answer_layer(HERE, 25, MARKS, dark=False, tiles=wanted))
+        assert ("tile.openstreetmap.org" in html(view)) is wanted
 
 
 def unpacked(steps: list[int], ground: dict) -> np.ndarray:

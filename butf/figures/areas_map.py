@@ -12,7 +12,7 @@ from branca.element import MacroElement
 from jinja2 import Template
 
 from butf.dataset.areas import Areas
-from butf.figures.map import LocalMap, base_map
+from butf.figures.map import LocalMap, Tiles, base_map
 from butf.figures.theme import Palette, palette
 
 
@@ -146,21 +146,24 @@ def areas_map(
     centre: tuple[float, float],
     zoom: float,
     dark: bool,
-    tiles: bool = False,
 ) -> LocalMap:
-    """Streets and buildings (or tiles) beneath the areas of the splits and all traversals.
+    """Streets and buildings beneath the areas of the splits and all traversals.
 
     Build it anew for each drawing; while the arguments are the same the page keeps the map and the user's zoom.
     """
-    view = base_map(areas, centre, zoom, dark, tiles)
+    view = base_map(areas, centre, zoom, dark)
     view.get_root().header.add_child(folium.Element(f"<style>{LABELS}</style>"))
     view.add_child(Shapes(areas, tracks))
     return view
 
 
-def frames_layer(tracks: Sequence[Track], dots: Sequence[Dot], here: Here | None, dark: bool) -> folium.FeatureGroup:
-    """The chosen traversal with its frames to click (the tooltip is the frame's name) and the chosen frame."""
+def frames_layer(
+    tracks: Sequence[Track], dots: Sequence[Dot], here: Here | None, dark: bool, tiles: bool = False
+) -> folium.FeatureGroup:
+    """The chosen traversal with its frames to click (the tooltip is the frame's name) and the chosen frame; `tiles`
+    asks for OpenStreetMap's pictures beneath."""
     layer = folium.FeatureGroup(name="frames")
+    layer.add_child(Tiles(tiles))
     layer.add_child(FrameDots(tracks, dots, here, palette(dark)))
     return layer
 

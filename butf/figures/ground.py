@@ -28,8 +28,11 @@ SCRIPT = """{% macro script(this, kwargs) %}
     return line;
   };
   const map = {{ this._parent.get_name() }};
-  L.polyline(ground.streets.map(unpack), {...ground.street, interactive: false}).addTo(map);
-  L.polygon(ground.buildings.map(rings => rings.map(unpack)), {...ground.building, interactive: false}).addTo(map);
+  // Beneath the tiles, which hide it where they are wanted and can be had.
+  map.createPane('ground').style.zIndex = 150;
+  const look = {interactive: false, pane: 'ground', renderer: L.canvas({pane: 'ground'})};
+  L.polyline(ground.streets.map(unpack), {...ground.street, ...look}).addTo(map);
+  L.polygon(ground.buildings.map(rings => rings.map(unpack)), {...ground.building, ...look}).addTo(map);
 }
 {% endmacro %}"""
 

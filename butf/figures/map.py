@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import ClassVar
 
 import folium
 import numpy as np
@@ -45,10 +46,31 @@ class Spots(MacroElement):
         self.spots = json.dumps(spots).replace("</", "<\\/")
 
 
-def base_map(
-    areas: Areas | None, centre: tuple[float, float], zoom: float, dark: bool, tiles: bool = False
-) -> LocalMap:
-    """Streets and buildings of a data set's areas, or OpenStreetMap tiles where they are wanted.
+class Tiles(MacroElement):
+    """OpenStreetMap's pictures beneath all else but the ground, for as long as they are wanted.
+
+    A part of what is added to the map and not of the map, which would be made anew for them; they outlive the layer
+    that asks for them, so that a click does not fetch them again.
+    """
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}{{ this._parent.get_name() }}.on('add', event => { const map = "
+        "event.target._map; map.attributionControl.setPrefix(false); {% if this.wanted %}map.tiles ??= "
+        "L.tileLayer({{ this.address|tojson }}, {{ this.options|tojson }}); map.tiles.addTo(map); {% else %}"
+        "map.tiles?.remove(); {% endif %} });{% endmacro %}"
+    )
+    address = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+    credit = '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors'
+    options: ClassVar[dict] = {"maxNativeZoom": 19, "maxZoom": MAX_ZOOM, "attribution": credit}
+
+    def __init__(self, wanted: bool) -> None:
+        super().__init__()
+        self._name = "Tiles"
+        self.wanted = wanted
+
+
+def base_map(areas: Areas | None, centre: tuple[float, float], zoom: float, dark: bool) -> LocalMap:
+    """Streets and buildings of a data set's areas.
 
     Build it anew for each drawing, since what is added to it stays; as long as the arguments are the same the page
     keeps the map mounted, with the user's zoom.
@@ -56,16 +78,15 @@ def base_map(
     view = LocalMap(
         location=centre,
         zoom_start=zoom,
-        tiles="OpenStreetMap" if tiles else None,
+        tiles=None,
         control_scale=True,
         max_zoom=MAX_ZOOM,
         prefer_canvas=True,
         zoom_control=True,
-        attribution_control=tiles,
         zoom_snap=0.25,
     )
     view.get_root().header.add_child(Element(f"<style>{_map_css(palette(dark))}</style>"))
-    if areas is not None and not tiles:
+    if areas is not None:
         view.add_child(Ground(areas, dark))
     return view
 
@@ -76,14 +97,16 @@ def answer_layer(
     marks: Sequence[Mark],
     dark: bool,
     chosen: tuple[str, int] | None = None,
+    tiles: bool = False,
 ) -> folium.FeatureGroup:
     """The query (latitude, longitude) with its radius, and each model's candidates in its colour and shape.
 
     A right candidate is filled, a wrong one hollow; every mark says in words what it is. The `chosen` one, (model,
-    rank), stands before the others with a ring around it.
+    rank), stands before the others with a ring around it. `tiles` asks for OpenStreetMap's pictures beneath.
     """
     colours = palette(dark)
     layer = folium.FeatureGroup(name="answer")
+    layer.add_child(Tiles(tiles))
     models = list(dict.fromkeys(mark.model for mark in marks))
     spots = [
         _spot(mark, _shift(models.index(mark.model), len(models)), colours, chosen == (mark.model, mark.rank))
@@ -117,6 +140,7 @@ def _map_css(colours: Palette) -> str:
     ground = f"background: {colours.background}; color: {colours.text};"
     return (
         f".leaflet-container {{ background: {colours.background}; font-family: {FONT}; }}"
+        ".leaflet-control-attribution:empty { display: none; }"
         ".leaflet-tooltip { font-size: 13px; } .mark { background: none; border: none; }"
         f".leaflet-control-scale-line {{ {ground} border-color: {colours.muted}; text-shadow: none; font-size: 11px; }}"
         ".leaflet-control-scale-line:not(:first-child) { display: none; }"
