@@ -10,8 +10,8 @@ from butf.figures.gallery import metres_text
 from butf.figures.theme import model_colour, model_symbol, styled
 
 NEUTRAL = "#808a94"
-DASH = 1 / 120
-"""Length of a database point's dash, as a share of the extent: about as long as it is thick."""
+SQUARE = 1 / 110
+"""Side of a database point's square, as a share of the extent: some four pixels."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ def plan_parts(
 
 
 def _points(database: np.ndarray) -> dict:
-    """All points as one broken line of short dashes: a browser draws it at once, and a mark for each only slowly."""
-    half = np.ptp(database, axis=0).max(initial=0.0) * DASH / 2
-    x = np.stack([database[:, 0] - half, database[:, 0] + half, np.full(len(database), np.nan)], axis=1)
-    y = np.stack([database[:, 1], database[:, 1], np.full(len(database), np.nan)], axis=1)
-    look = {"mode": "lines", "line": {"width": 4, "color": NEUTRAL}, "opacity": 0.6, "hoverinfo": "skip"}
+    """All points as one shape of small squares: a browser draws it at once, and marks or dashes one by one."""
+    half = np.ptp(database, axis=0).max(initial=0.0) * SQUARE / 2
+    x, y = (
+        np.concatenate([database[:, [axis]] + half * np.array(corners), np.full((len(database), 1), np.nan)], axis=1)
+        for axis, corners in ((0, (-1, 1, 1, -1, -1)), (1, (-1, -1, 1, 1, -1)))
+    )
+    look = {"mode": "none", "fill": "toself", "fillcolor": NEUTRAL, "opacity": 0.6, "hoverinfo": "skip"}
     return {"type": "scatter", "x": x.ravel(), "y": y.ravel(), "name": "database"} | look
 
 
