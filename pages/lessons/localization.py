@@ -11,12 +11,12 @@ from pages.lessons.asking import ask_question
 
 DIRECT = ("picture", "network", "pose")
 DIRECT_TOLD = (
-    "PoseNet and its kin: accurate, but in the small area that the network learnt by heart. None is trained here, so "
-    "there is no number to show."
+    "PoseNet and its kin: one answer at once, but only in the small area that the network learnt by heart. Ours, "
+    "taught this very district, is tens of metres off (docs/localize.md)."
 )
 INDIRECT_TOLD = (
     "Any area with geo-referenced pictures will do. The answer is as exact as the database is dense; local features "
-    "on the first k would then refine it."
+    "on the first k then refine it: that is the Localize page."
 )
 
 
