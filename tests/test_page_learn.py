@@ -33,7 +33,7 @@ def test_localization_shows_what_the_model_retrieves_and_how_far_it_is(site):
     places = [page.index(f'data-frame="{frames.frame[candidate.frame]}"') for candidate in result.candidates]
     assert places == sorted(places) and page.count("data-frame=") == 3
     assert f"Off by {result.candidates[0].metres:.1f}"[:9] in page
-    assert "None is trained here" in page
+    assert "tens of metres off" in page
     app = well(app.selectbox(key="condition").select("overcast").run())
     assert app.selectbox(key="query").value == "overcast/000010"
 
