@@ -143,9 +143,10 @@ class KeypointTrainer:
             if self.progress.step % self.config.validate_every == 0 and self.progress.step < steps:
                 self._validate()
                 since = started = time.perf_counter()
-            if stop or self.progress.step % self.config.checkpoint_every == 0:
+            ending = bool(stop)  # looked at once: a signal between two looks would end it without saving
+            if ending or self.progress.step % self.config.checkpoint_every == 0:
                 self._save()
-            if stop:
+            if ending:
                 raise StopRequested(stop.signal)
 
     def _descend(self) -> dict[str, float]:
