@@ -25,7 +25,8 @@ from butf.importers.rgbd import import_rgbd
 from butf.keypoints.zoo import load_keypoints
 from butf.networks import zoo
 from butf.networks.zoo import Model
-from butf.pose.evaluate import METHODS, evaluated, regression_summary, summary
+from butf.pose.confidence import WEIGHTS
+from butf.pose.evaluate import METHODS, calibration, evaluated, regression_summary, summary
 from butf.pose.localizer import DEPTHS, Localizer, Settings
 from butf.pose.views import Extractor, key_of
 from butf.retrieval.explore import split_search
@@ -70,11 +71,13 @@ def measured(frames: Frames, split: str, options: argparse.Namespace, keypoints:
     """The report: `entries` of method, model, depth and the scores of each condition."""
     depth_model = zoo.load(options.depth_model)
     entries: list[dict[str, Any]] = []
+    confidence = []
     for name in options.models:
         model = zoo.load(name)
         for depth in options.depths:
             settings = Settings(**json.loads(options.settings) | {"depth": depth})
             rows = _rows(frames, split, model, depth_model, keypoints, settings, options.queries)
+            confidence.append({"model": name, "depth": depth} | calibration(rows, depth))
             kinds = METHODS if depth == options.depths[0] else {"pnp": METHODS["pnp"]}
             for kind in kinds:
                 about = {"method": METHODS[kind], "model": name, "depth": depth if kind == "pnp" else None}
@@ -87,6 +90,7 @@ def measured(frames: Frames, split: str, options: argparse.Namespace, keypoints:
         "dataset": frames.name, "split": split, "database": {"frames": len(frames.database(split))},
         "keypoints": {"name": options.keypoints, "digest": keypoints.digest}, "depth_model": options.depth_model,
         "settings": usual, "regression_trained_on": list(LEARNT), "entries": entries,
+        "confidence": confidence,
     }  # fmt: skip
 
 
@@ -95,7 +99,7 @@ def _rows(
     count: int | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     queries = np.concatenate([_some(rows, count) for rows in frames.queries(split).values()])
-    parts = (str(frames.root), split, model.digest, depth_model.digest, keypoints.digest, repr(settings))
+    parts = (str(frames.root), split, model.digest, depth_model.digest, keypoints.digest, repr(settings), repr(WEIGHTS))
     path = files.cache_dir() / "localize-benchmark" / f"{key_of('benchmark', *parts)}.jsonl"
     with progress_bar("describing") as progress:
         search = split_search(frames, split, model, progress=progress)
@@ -144,7 +148,15 @@ def as_text(report: dict[str, Any]) -> str:
         )
         for entry in report["entries"]
     ]  # fmt: skip
-    return text_table(header, rows)
+    return "\n".join([text_table(header, rows), "", *map(_confidence_text, report["confidence"])])
+
+
+def _confidence_text(entry: dict[str, Any]) -> str:
+    bins = ", ".join(
+        f"{part['from']:g}-{part['below']:g}: {100 * part['right']:.0f} % of {part['poses']}"
+        for part in entry["bins"] if part["poses"]
+    )  # fmt: skip
+    return f"right by confidence, {entry['model']}, {entry['depth']} depth: {bins}; a fit to these: {entry['fit']}"
 
 
 def _share(share: float, interval: Sequence[float]) -> str:

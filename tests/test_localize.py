@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from butf.keypoints.features import Features
 from butf.networks import zoo
 from butf.pose.answer import CandidateMatches, Candidates, Localization
 from butf.pose.camera import query_of, query_of_frame
-from butf.pose.evaluate import evaluated, summary
+from butf.pose.confidence import WEIGHTS, fitted, probabilities
+from butf.pose.evaluate import calibration, evaluated, summary
 from butf.pose.localizer import Localizer, Settings
 from butf.pose.pose import Pose
 from butf.pose.refinement import project
@@ -296,3 +298,26 @@ def test_command_complains_in_one_sentence(
         assert main(asked) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
+
+def test_the_fit_of_the_confidence_finds_the_weights_that_made_the_answers():
+    rng = np.random.default_rng(0)
+    found, weights = rng.normal(size=(4000, 4)), (-0.5, 1.0, -2.0, 0.5, 0.0)
+    sums = [weights[0] + sum(weights[1 + k] * row[k] for k in range(4)) for row in found]
+    plain = np.array([1 / (1 + math.exp(-total)) for total in sums])
+    np.testing.assert_allclose(probabilities(found, weights), plain)
+    np.testing.assert_allclose(fitted(found, rng.random(4000) < plain), weights, atol=0.2)
+
+
+def test_calibration_counts_the_right_ones_of_each_bin():
+    sure = {"evidence": [math.log(300), 0.9, math.log(0.01), 20.0], "solution": [0.1, 1.0]}
+    rows = [sure, sure, sure | {"solution": [9.0, 1.0]}, {"evidence": None, "solution": None}]
+    found = calibration(rows, "measured")
+    assert found["poses"] == 3 and found["fit"] is not None
+    (told,) = [part for part in found["bins"] if part["poses"]]
+    probability = confidence_of(sure["evidence"])
+    assert told["from"] <= probability < told["below"] + 0.01 and told["right"] == pytest.approx(2 / 3)
+    assert calibration(rows[-1:], "measured") == {"poses": 0, "fit": None, "bins": []}
+
+
+def confidence_of(found: list[float]) -> float:
+    return float(probabilities(np.array([found]), WEIGHTS["measured"])[0])

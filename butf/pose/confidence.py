@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import expit
 
 from butf.pose.answer import CandidateMatches
 from butf.pose.pnp import Solution
@@ -35,10 +36,25 @@ OpenCV's SIFT as keypoints (docs/localize.md): other keypoints want another fit.
 
 def confidence(solution: Solution | None, matches: Sequence[CandidateMatches], depth: str) -> float:
     """The probability, 0 to 1, that a pose is right within 0.5 m and 5 degrees; 0 without one."""
-    if solution is None:
-        return 0.0
-    weights = np.array(WEIGHTS[depth])
-    return float(1 / (1 + math.exp(-(weights[0] + weights[1:] @ evidence(solution, matches)))))
+    return 0.0 if solution is None else float(probabilities(evidence(solution, matches)[None], WEIGHTS[depth])[0])
+
+
+def probabilities(found: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """(N,) probabilities 0..1 of poses with the `evidence` `(N, 4)`; `weights` as in `WEIGHTS`."""
+    intercept, *slopes = weights
+    return expit(intercept + found @ np.array(slopes))
+
+
+def fitted(found: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
+    """Weights for `WEIGHTS` from poses with the `evidence` `(N, 4)` of which those in `right` `(N,)` bool were right.
+
+    Raises `ValueError` where all or none were.
+    """
+    # Takes a second to import, and only a fit needs it.
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=10, max_iter=5000).fit(found, right)
+    return tuple(round(float(value), 3) for value in (model.intercept_[0], *model.coef_[0]))
 
 
 def doubt(solution: Solution | None, matches: Sequence[CandidateMatches], sure: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -16,7 +17,7 @@ from butf.dataset.frames import Frames
 from butf.pose.answer import Localization
 from butf.pose.baselines import average, nearest
 from butf.pose.camera import query_of_frame
-from butf.pose.confidence import evidence
+from butf.pose.confidence import WEIGHTS, evidence, fitted, probabilities
 from butf.pose.localizer import Localizer
 from butf.pose.pose import Pose
 from butf.pose.regression import RegressionConfig, train_regressor
@@ -29,6 +30,7 @@ AVERAGED = 5
 """How many candidates the average is of."""
 RIGHT = (0.5, 5.0)
 """What the confidence speaks of: metres and degrees."""
+BINS = (0.0, 0.1, 0.3, 0.6, 0.9, 1.01)
 METHODS = {"nearest": "nearest place", "average": f"average of {AVERAGED}", "pnp": "PnP"}
 
 
@@ -72,6 +74,24 @@ def summary(frames: Frames, rows: Sequence[dict[str, Any]], method: str) -> list
             entry["seconds"] = float(np.mean([row["seconds"] for row in own]))
         found.append(entry)
     return found
+
+
+def calibration(rows: Sequence[dict[str, Any]], depth: str) -> dict[str, Any]:
+    """How often the best poses are right, by how sure of them we are, over the `bins` of probability.
+
+    `fit` has the weights that these rows would give (None where all or none are right): for val alone.
+    """
+    solved = [row for row in rows if row["evidence"]]
+    if not solved:
+        return {"poses": 0, "fit": None, "bins": []}
+    found, right = np.array([row["evidence"] for row in solved]), within(errors_of(solved, "solution"), *RIGHT)
+    sure, bins = probabilities(found, WEIGHTS[depth]), []
+    for low, high in itertools.pairwise(BINS):
+        inside = (sure >= low) & (sure < high)
+        share = float(right[inside].mean()) if inside.any() else None
+        bins.append({"from": low, "below": min(high, 1.0), "poses": int(inside.sum()), "right": share})
+    mixed = 0 < right.sum() < len(right)
+    return {"poses": len(solved), "fit": fitted(found, right) if mixed else None, "bins": bins}
 
 
 def regression_summary(
