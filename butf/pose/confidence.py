@@ -27,11 +27,11 @@ def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndar
 
 
 WEIGHTS = {
-    "measured": (-20.317, 2.859, 4.397, -2.531, -0.117),
-    "reconstructed": (-8.494, 0.416, 2.346, -0.636, 0.455),
+    "measured": (-10.119, 1.363, 0.13, -1.103, 0.092),
+    "reconstructed": (-14.317, 2.375, 1.497, -0.36, 0.092),
 }
-"""Intercept and weights of `evidence` of a logistic regression, fitted to 180 queries of the town's val district with
-OpenCV's SIFT as keypoints (docs/localize.md): other keypoints want another fit."""
+"""Intercept and weights of `evidence` of a logistic regression, fitted to 72 queries of the town's val district with
+the shipped keypoints (docs/localize.md): other keypoints want another fit."""
 
 
 def confidence(solution: Solution | None, matches: Sequence[CandidateMatches], depth: str) -> float:
