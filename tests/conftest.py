@@ -20,6 +20,7 @@ from butf import files
 from butf.dataset.areas import Areas, write_areas
 from butf.dataset.frames import Frames, write_frames
 from butf.dataset.modalities import Map, write_map
+from butf.keypoints import zoo as keypoint_zoo
 from butf.networks import zoo
 from pages import waiting
 
@@ -179,6 +180,7 @@ def site(original_site: Path, one_thread: None, tmp_path: Path, monkeypatch: pyt
         monkeypatch.setenv(variable, str(root / folder))
     monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
     monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
+    monkeypatch.setattr(keypoint_zoo, "SHIPPED", tmp_path / "no-assets" / "keypoints")
     monkeypatch.setattr(waiting, "PAINT_S", 0.0)  # no browser waits to paint
     st.cache_data.clear()
     st.cache_resource.clear()

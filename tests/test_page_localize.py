@@ -19,6 +19,7 @@ from butf.keypoints.card import KeypointCard
 from butf.keypoints.networks import KeypointNetwork
 from butf.keypoints.zoo import write_keypoints
 from butf.networks import zoo
+from butf.pose import confidence
 from butf.pose.localizer import Localizer
 from butf.pose.views import pose_of
 
@@ -26,8 +27,10 @@ ONE = ["my-image-only", "my-bu-tf"]
 
 
 @pytest.fixture
-def place(site):
-    """The site with keypoints that a run left, as untrained as its models."""
+def place(site, monkeypatch):
+    """The site with keypoints that a run left, as untrained as its models, and weights that can be sure of these."""
+    monkeypatch.setitem(confidence.WEIGHTS, "measured", (-20.317, 2.859, 4.397, -2.531, -0.117))
+    monkeypatch.setitem(confidence.WEIGHTS, "reconstructed", (-8.494, 0.416, 2.346, -0.636, 0.455))
     torch.manual_seed(0)
     network, card = KeypointNetwork(), KeypointCard("my-keypoints", data="tiny")
     (site / "runs" / "my-keypoints").mkdir()
