@@ -82,13 +82,16 @@ class _Source:
         self.views, self.rows, self.partners = views, rows[kept], [partners[index] for index in kept]
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """Two frames: most often of two conditions, where there are such, else any two neighbours."""
+        """Two frames: most often of two conditions, where there are such, else any two neighbours.
+
+        The other condition is drawn first, each alike: those of which there are few pictures are the hard ones.
+        """
         index = int(rng.integers(len(self.rows)))
         row, others = int(self.rows[index]), self.partners[index]
         condition = self.views.frames.condition
-        across = others[condition[others] != condition[row]]
+        across = np.unique(condition[others[condition[others] != condition[row]]])
         if len(across) and rng.random() < 0.85:
-            others = across
+            others = others[condition[others] == rng.choice(across)]
         return row, int(others[rng.integers(len(others))])
 
 
