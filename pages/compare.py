@@ -30,7 +30,9 @@ ABOUT = {
 NO_MODEL = "Choose at least one model in the sidebar to measure it."
 
 
+@shared.part
 def main() -> None:
+    """All of the page: another section leaves the sidebar as it is."""
     choice = shared.choice()
     if choice is None:
         return
@@ -52,5 +54,4 @@ def main() -> None:
 
 
 shared.enter_app()
-with shared.told_plainly():
-    main()
+main()

@@ -43,7 +43,7 @@ def draw(choice: shared.Choice, models: Sequence[Model]) -> None:
     draw_gains(loading.evaluation_of(choice, models))
 
 
-@st.fragment
+@shared.part
 def draw_pair(choice: shared.Choice, models: Sequence[Model]) -> None:
     """Two models that are asked for here; another pair draws nothing else anew."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="pair"):

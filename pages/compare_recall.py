@@ -51,7 +51,7 @@ def draw_overview(evaluation: dict[str, Any], found: list[comparison.Condition])
         draw_sizes(evaluation, comparison.groups(found))
 
 
-@st.fragment
+@shared.part
 def draw_sizes(evaluation: dict[str, Any], groups: dict[str, list[str]]) -> None:
     """Size against recall, meant over a group of conditions; another group draws nothing else anew."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="sizes"):
@@ -102,7 +102,7 @@ def draw_detail(evaluation: dict[str, Any], found: list[comparison.Condition]) -
     st.html(tables.table_html(["recall@1, %", *(condition.name for condition in found)], body, READING))
 
 
-@st.fragment
+@shared.part
 def draw_curves(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:
     """A small drawing for each condition; the other kind of recall draws nothing else anew."""
     kind = st.segmented_control(

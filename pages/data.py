@@ -48,21 +48,20 @@ def main() -> None:
     data_facts.draw(frames)
 
 
-@st.fragment
+@shared.part
 def look(folder: Path) -> None:
     """The map or plan, and the chosen frame beside it; another choice draws these alone anew."""
-    with shared.told_plainly():
-        frames = loading.frames_of(folder)
-        st.html(data_facts.line_html(frames))
-        with st.container(horizontal=True, vertical_alignment="bottom", key="data-bar"):
-            i = ask_frame(frames)
-            st.html(splits_html(frames.splits))
-        left, right = st.columns([1, 1.25], gap="medium")
-        with left.container(gap="xsmall"):
-            draw_places(frames, i)
-        with right:
-            data_frame.draw(frames, i)
-        data_samples.draw(frames, i)
+    frames = loading.frames_of(folder)
+    st.html(data_facts.line_html(frames))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="data-bar"):
+        i = ask_frame(frames)
+        st.html(splits_html(frames.splits))
+    left, right = st.columns([1, 1.25], gap="medium")
+    with left.container(gap="xsmall"):
+        draw_places(frames, i)
+    with right:
+        data_frame.draw(frames, i)
+    data_samples.draw(frames, i)
 
 
 def ask_frame(frames: Frames) -> int:

@@ -12,9 +12,14 @@ from pages import answers, asking, closer, components, loading, shared, waiting
 
 def main() -> None:
     choice = shared.choice()
-    if choice is None:
-        return
-    k = st.sidebar.slider("Candidates", 1, 20, 5, key="k", bind="query-params")
+    if choice is not None:
+        k = st.sidebar.slider("Candidates", 1, 20, 5, key="k", bind="query-params")
+        draw_page(choice, k)
+
+
+@shared.part
+def draw_page(choice: shared.Choice, k: int) -> None:
+    """All of the page: another query leaves the sidebar as it is."""
     models = loading.models_of(choice.models)
     st.html("<h1 class='unseen'>Explore</h1>")
     with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
@@ -38,7 +43,7 @@ def main() -> None:
     draw_side(choice, asked, models, beside)
 
 
-@st.fragment
+@shared.part
 def draw_found(
     choice: shared.Choice,
     asked: browse.Asked,
@@ -48,13 +53,12 @@ def draw_found(
     k: int,
 ) -> None:
     """What was retrieved, and one candidate more closely: all that another candidate or look changes."""
-    with shared.told_plainly():
-        above = st.container()
-        query = None if asked.query is None else browse.explore_address(choice.frames, asked.query)
-        picked = closer.ask(models, k, query)
-        with above:
-            answers.draw(choice, asked, results, (picked.model, picked.rank))
-        closer.draw(choice, asked, models, searches, results, picked)
+    above = st.container()
+    query = None if asked.query is None else browse.explore_address(choice.frames, asked.query)
+    picked = closer.ask(models, k, query)
+    with above:
+        answers.draw(choice, asked, results, (picked.model, picked.rank))
+    closer.draw(choice, asked, models, searches, results, picked)
 
 
 def draw_query(choice: shared.Choice, asked: browse.Asked) -> list[DeltaGenerator]:

@@ -17,7 +17,9 @@ LESSONS = {
 }
 
 
+@shared.part
 def main() -> None:
+    """All of the page: another lesson leaves the sidebar as it is."""
     st.html("<h1 class='unseen'>Learn</h1>")
     with st.container(horizontal=True, vertical_alignment="center", key="lessons"):
         lesson = one_of("Lesson", list(LESSONS), "lesson")
@@ -26,13 +28,11 @@ def main() -> None:
     draw_lesson(lesson)
 
 
-@st.fragment
+@shared.part
 def draw_lesson(lesson: str) -> None:
     """A lesson; what is moved in it draws nothing else anew."""
-    with shared.told_plainly():
-        LESSONS[lesson]()
+    LESSONS[lesson]()
 
 
 shared.enter_app()
-with shared.told_plainly():
-    main()
+main()

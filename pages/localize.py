@@ -13,7 +13,9 @@ QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d",
 NO_POSE = "Without a pose nothing can be drawn at its place. More candidates, another model or other depth may help."
 
 
+@shared.part
 def main() -> None:
+    """All of the page: another query leaves the sidebar as it is."""
     choice = shared.choice()
     if choice is None:
         return
@@ -52,30 +54,29 @@ def draw_picture(asked: browse.Asked) -> None:
     st.image(asked.picture, width=480, alt=f"The query picture, {asked.name}")
 
 
-@st.fragment
+@shared.part
 def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:
     """The answer: the verdict, matches and map, and one closer look. All of it follows the controls of that look."""
-    with shared.told_plainly():
-        truth = pose_views.truth_of(choice.frames, asked)
-        st.html(pose_words.verdict_html(answer, truth))
-        above = st.container(key="found")
-        look = st.segmented_control(
-            "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
-        made = None
-        if look == "In numbers":
-            draw_numbers(choice, asked, way, answer)
-        elif look == "In 3-D":
-            figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
-            st.plotly_chart(figure, key="space", config=QUIET, alt=f"Cameras among {words}")
-            st.caption(words)
-        elif answer.pose is None:
-            st.info(NO_POSE, icon=":material/location_off:")
-        else:
-            made = draw_reality(choice, asked, way, answer)
-        with above:
-            draw_found(choice, asked, way, answer, made)
+    truth = pose_views.truth_of(choice.frames, asked)
+    st.html(pose_words.verdict_html(answer, truth))
+    above = st.container(key="found")
+    look = st.segmented_control(
+        "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    made = None
+    if look == "In numbers":
+        draw_numbers(choice, asked, way, answer)
+    elif look == "In 3-D":
+        figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
+        st.plotly_chart(figure, key="space", config=QUIET, alt=f"Cameras among {words}")
+        st.caption(words)
+    elif answer.pose is None:
+        st.info(NO_POSE, icon=":material/location_off:")
+    else:
+        made = draw_reality(choice, asked, way, answer)
+    with above:
+        draw_found(choice, asked, way, answer, made)
 
 
 def draw_found(
@@ -116,5 +117,4 @@ def draw_numbers(choice: shared.Choice, asked: browse.Asked, way: localize_ways.
 
 
 shared.enter_app()
-with shared.told_plainly():
-    main()
+main()

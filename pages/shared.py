@@ -3,8 +3,9 @@
 import runpy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -17,6 +18,7 @@ from butf.files import REPO
 from butf.networks import zoo
 from pages.loading import frames_of
 
+Given = ParamSpec("Given")
 NO_DATA = "No data set was found. Make one with `python -m butf town --out data/town`, then reload this page."
 NO_MODEL = "Choose at least one model in the sidebar to see what it retrieves."
 GONE = "{} left the choice: there is no such model any more, or its card is broken. Train lists the runs there are."
@@ -41,6 +43,18 @@ def told_plainly() -> Iterator[None]:
         yield
     except BadInput as error:
         st.error(str(error), icon=":material/error:")
+
+
+def part(draw: Callable[Given, None]) -> Callable[Given, None]:
+    """A part of a page whose controls draw it alone anew, not the sidebar and the rest; what is wrong is told in it."""
+
+    @st.fragment
+    @wraps(draw)
+    def drawn(*args: Given.args, **more: Given.kwargs) -> None:
+        with told_plainly():
+            draw(*args, **more)
+
+    return drawn
 
 
 def draw_sidebar() -> None:
