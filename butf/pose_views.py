@@ -117,10 +117,17 @@ def marks(frames: Frames, answer: Localization, model: str, truth: Pose | None) 
     made = []
     for candidate in answer.candidates:
         metres = None if truth is None else candidate.pose.metres_to(truth)
-        right = None if metres is None else metres <= frames.place.radius_m
+        right = None if truth is None else _same_place(frames, candidate.pose, truth)
         i = candidate.frame
         made.append(Mark(model, str(frames.frame[i]), float(x[i]), float(y[i]), candidate.rank, metres, right))
     return made
+
+
+def _same_place(frames: Frames, one: Pose, other: Pose) -> bool:
+    """What `Frames.positives` says of two frames, of poses."""
+    rule = frames.place
+    turned = rule.angle_deg is not None and one.degrees_to(other) > rule.angle_deg
+    return one.metres_to(other) <= rule.radius_m and not turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +189,9 @@ def space(
             clouds.append(match.candidate.pose.to_world(xyz))
             colours.append(rgb)
     used = {match.candidate.frame for match in order}
-    drawn = [entry for entry in seen if entry.kind != "other"] if answer.pose is not None else []
+    # Without a pose there is only what a candidate sees, far from the true camera perhaps.
+    whole = answer.pose is not None or not order
+    drawn = [entry for entry in seen if entry.kind != "other"] if whole else []
     drawn += [entry for entry in seen if any(entry.words.startswith(f"{frames.frame[i]},") for i in used)]
     xyz, rgb = np.concatenate(clouds), np.concatenate(colours)
     count = len(clouds) - 1
