@@ -164,5 +164,6 @@ def test_the_goal_on_the_map_stands_at_the_end_of_its_way_and_lets_clicks_throug
     assert json.loads(mark.at) == way.locations[-1]
     assert 'aria-label="the goal"' in unescape(json.loads(mark.html))
     page = drawn_on_map(layer)
+    assert '"interactive": false' in page, "the way"
     assert f"L.marker({mark.at}, {{interactive: false" in page
     assert "</svg>" not in mark.html, "it would be read as HTML within the script"

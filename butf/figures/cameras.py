@@ -88,7 +88,9 @@ def draw_wedges(layer: folium.FeatureGroup, wedges: Sequence[tuple[Seen, np.ndar
 
 def draw_goal(layer: folium.FeatureGroup, goal: tuple[float, float], path: np.ndarray, dark: bool) -> None:
     """Add the goal and the way (N, 2) to it, latitude and longitude, to a layer of the map."""
-    folium.PolyLine(path.tolist(), color="#c98500", weight=3, dash_array="2 7", interactive=False).add_to(layer)
+    way = folium.PolyLine(path.tolist(), color="#c98500", weight=3, dash_array="2 7")
+    way.options["interactive"] = False  # folium drops it among the keywords
+    way.add_to(layer)
     rim = palette(dark).background
     html = (
         '<svg width="24" height="32" viewBox="0 0 24 32" role="img" aria-label="the goal"><path d="M12 31C5 20 2 16 2 '
