@@ -15,12 +15,13 @@ from PIL import Image
 from butf.browse import Asked
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Map
-from butf.figures.cameras import Seen, add_to_plan, draw_goal, draw_wedges, space_figure, wedge
+from butf.figures.cameras import Seen, draw_goal, draw_wedges, plan_traces, space_figure, wedge
 from butf.figures.cloud import points
 from butf.figures.gallery import data_uri, metres_text, thumbnail
 from butf.figures.map import answer_layer, fit
-from butf.figures.marks import Mark, plan_figure
+from butf.figures.marks import Mark, plan_parts
 from butf.figures.matches import Side, legend_html, matches_svg
+from butf.figures.theme import styled
 from butf.pose.answer import CandidateMatches, Localization, Query
 from butf.pose.camera import camera_of_size
 from butf.pose.globe import on_globe
@@ -163,10 +164,10 @@ def plan(
 ) -> go.Figure:
     """The same without a globe, in metres."""
     database = frames.position[frames.database(split)]
-    figure = plan_figure(database, None, frames.place.radius_m, made, height)
+    traces, layout = plan_parts(database, None, frames.place.radius_m, made)
     own = [entry for entry in seen if entry.kind != "other"]
     goal, path = (None, None) if drawn is None else (drawn.goal[:2], drawn.path)
-    return add_to_plan(figure, own, reach_m(frames), goal, path, dark)
+    return styled([*traces, *plan_traces(own, reach_m(frames), goal, path, dark)], height, **layout)
 
 
 def space(

@@ -18,13 +18,14 @@ from butf.figures.cameras import (
     BEHIND_M,
     DRAWN_M,
     Seen,
-    add_to_plan,
     corners,
     draw_goal,
     draw_wedges,
+    plan_traces,
     space_figure,
     wedge,
 )
+from butf.figures.theme import styled
 
 CAMERA = Camera("c", 80, 60, 70.0, 74.0, 31.0, 28.0)
 FOUND = Seen("found", "the camera found", looking(77, up_deg=-4), CAMERA)
@@ -58,7 +59,7 @@ def test_a_wedge_opens_by_the_bearings_of_the_pictures_edges(heading, up):
 
 
 def planned(dark: bool = False, goal: np.ndarray | None = None, path: np.ndarray | None = None) -> go.Figure:
-    return looked_through(add_to_plan(go.Figure(), [FOUND, TRUE], 25.0, goal, path, dark))
+    return looked_through(styled(plan_traces([FOUND, TRUE], 25.0, goal, path, dark), 300))
 
 
 @pytest.mark.parametrize("dark", [False, True])
