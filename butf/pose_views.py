@@ -15,12 +15,13 @@ from PIL import Image
 from butf.browse import Asked
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Map
-from butf.figures.cameras import Seen, add_to_plan, draw_goal, draw_wedges, space_figure, wedge
+from butf.figures.cameras import Seen, draw_goal, draw_wedges, plan_traces, space_figure, wedge
 from butf.figures.cloud import points
 from butf.figures.gallery import data_uri, metres_text, thumbnail
 from butf.figures.map import answer_layer, fit
-from butf.figures.marks import Mark, plan_figure
+from butf.figures.marks import Mark, plan_parts
 from butf.figures.matches import Side, legend_html, matches_svg
+from butf.figures.theme import styled
 from butf.pose.answer import CandidateMatches, Localization, Query
 from butf.pose.camera import camera_of_size
 from butf.pose.globe import on_globe
@@ -117,10 +118,17 @@ def marks(frames: Frames, answer: Localization, model: str, truth: Pose | None) 
     made = []
     for candidate in answer.candidates:
         metres = None if truth is None else candidate.pose.metres_to(truth)
-        right = None if metres is None else metres <= frames.place.radius_m
+        right = None if truth is None else _same_place(frames, candidate.pose, truth)
         i = candidate.frame
         made.append(Mark(model, str(frames.frame[i]), float(x[i]), float(y[i]), candidate.rank, metres, right))
     return made
+
+
+def _same_place(frames: Frames, one: Pose, other: Pose) -> bool:
+    """What `Frames.positives` says of two frames, of poses."""
+    rule = frames.place
+    turned = rule.angle_deg is not None and one.degrees_to(other) > rule.angle_deg
+    return one.metres_to(other) <= rule.radius_m and not turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +164,10 @@ def plan(
 ) -> go.Figure:
     """The same without a globe, in metres."""
     database = frames.position[frames.database(split)]
-    figure = plan_figure(database, None, frames.place.radius_m, made, height)
+    traces, layout = plan_parts(database, None, frames.place.radius_m, made)
     own = [entry for entry in seen if entry.kind != "other"]
     goal, path = (None, None) if drawn is None else (drawn.goal[:2], drawn.path)
-    return add_to_plan(figure, own, reach_m(frames), goal, path, dark)
+    return styled([*traces, *plan_traces(own, reach_m(frames), goal, path, dark)], height, **layout)
 
 
 def space(
@@ -182,7 +190,9 @@ def space(
             clouds.append(match.candidate.pose.to_world(xyz))
             colours.append(rgb)
     used = {match.candidate.frame for match in order}
-    drawn = [entry for entry in seen if entry.kind != "other"] if answer.pose is not None else []
+    # Without a pose there is only what a candidate sees, far from the true camera perhaps.
+    whole = answer.pose is not None or not order
+    drawn = [entry for entry in seen if entry.kind != "other"] if whole else []
     drawn += [entry for entry in seen if any(entry.words.startswith(f"{frames.frame[i]},") for i in used)]
     xyz, rgb = np.concatenate(clouds), np.concatenate(colours)
     count = len(clouds) - 1

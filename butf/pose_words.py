@@ -114,7 +114,8 @@ def _pose_facts(answer: Localization) -> list[tuple[str, str]]:
         found.append(("WGS84", f"{there.lat:.6f}, {there.lon:.6f}"))
     east, north, up = pose.centre
     found.append(("East, north, up", f"{east:,.2f}, {north:,.2f}, {up:.2f} m"))
-    found.append(("Looks", f"{heading_deg(pose):.1f}° from grid north, {pitch_deg(pose):+.1f}° up"))
+    heading = round(heading_deg(pose), 1) % 360  # 359.97 would be said to be 360.0
+    found.append(("Looks", f"{heading:.1f}° from grid north, {pitch_deg(pose):+.1f}° up"))
     if answer.solution is not None:
         metres, degrees = answer.solution.position_std_m, answer.solution.angle_std_deg
         found.append(("Uncertainty", f"±{metres_text(metres)}, ±{degrees_text(degrees)} (standard deviations)"))
@@ -152,7 +153,8 @@ def record(frames: Frames, answer: Localization, truth: Pose | None, model: str)
             {
                 "frame": str(frames.frame[match.candidate.frame]),
                 "rank": match.candidate.rank,
-                "distance": match.candidate.distance,
+                # JSON has no NaN: a picture that retrieval did not find is at no distance.
+                "distance": match.candidate.distance if match.candidate.rank else None,
                 "matches": len(match),
                 "inliers": int(match.inliers.sum()),
             }

@@ -45,6 +45,13 @@ def test_without_tiles_every_address_is_our_own(areas):
     assert "https://" not in re.sub(r"<!--.*?-->", "", html(view))
 
 
+def test_clicks_go_through_the_radius_to_the_map(areas):
+    view = base_map(areas, HERE, 15, dark=False)
+    view.add_child(answer_layer(HERE, 25, [], dark=False))
+    (circle,) = re.findall(r"L\.circle\(.*?\)\.addTo", html(view), re.DOTALL)
+    assert '"interactive": false' in circle
+
+
 def test_tiles_are_asked_for_only_when_wanted(areas):
     for wanted in (True, False):
         view = base_map(areas, HERE, 15, dark=False)

@@ -102,6 +102,27 @@ def test_a_stopped_run_resumes_to_the_bit(
     assert {record["step"] for record in parts.metrics()} >= {record["step"] for record in whole.metrics()}
 
 
+class SetAtSecondLook(StopFlag):
+    """As if the signal came just before the flag is looked at for the second time."""
+
+    looks = 0
+
+    def __bool__(self) -> bool:
+        self.looks += 1
+        if self.looks == 2:
+            self.set(15)
+        return super().__bool__()
+
+
+def test_a_stop_between_two_looks_at_its_flag_is_saved_too(tiny_dataset: Path) -> None:
+    run = new_run(tiny_dataset, "mine", method="image-only", checkpoint_every=100)
+    trainer = Trainer(run, TrainConfig.from_dict(run.config), torch.device("cpu"))
+    with pytest.raises(StopRequested):
+        trainer.fit(SetAtSecondLook())
+    saved = torch.load(run.checkpoint_path, weights_only=True)
+    assert 0 < trainer.global_step < 4 and saved["progress"]["step"] == trainer.global_step
+
+
 def test_a_run_of_an_older_version_resumes(tiny_dataset: Path) -> None:
     """It has no previews, no best model and no turn, and its configuration lacks the fields of today."""
     run = new_run(tiny_dataset, "old", method="bu-tf")

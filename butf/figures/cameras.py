@@ -15,11 +15,12 @@ from jinja2 import Template
 
 from butf.dataset.manifest import Camera
 from butf.figures.cloud import GROUND
-from butf.figures.theme import base_layout, palette
+from butf.figures.theme import base_layout, drawn, palette
 from butf.pose.pose import Pose
 
 FOUND, TRUE, OTHER = "#d4521a", "#12806a", "#7a8591"
 FOUND_DARK, TRUE_DARK = "#ff8a50", "#4fd1b0"
+GOAL, WAY = "#ce3a2c", "#c98500"
 DRAWN_M = 1.6
 """How far the frustums in space reach."""
 BEHIND_M, ABOVE_M = 7.0, 3.0
@@ -88,39 +89,44 @@ def draw_wedges(layer: folium.FeatureGroup, wedges: Sequence[tuple[Seen, np.ndar
 
 def draw_goal(layer: folium.FeatureGroup, goal: tuple[float, float], path: np.ndarray, dark: bool) -> None:
     """Add the goal and the way (N, 2) to it, latitude and longitude, to a layer of the map."""
-    folium.PolyLine(path.tolist(), color="#c98500", weight=3, dash_array="2 7", interactive=False).add_to(layer)
+    way = folium.PolyLine(path.tolist(), color=WAY, weight=3, dash_array="2 7")
+    way.options["interactive"] = False  # folium drops it among the keywords
+    way.add_to(layer)
     rim = palette(dark).background
     html = (
         '<svg width="24" height="32" viewBox="0 0 24 32" role="img" aria-label="the goal"><path d="M12 31C5 20 2 16 2 '
-        f'11a10 10 0 0 1 20 0c0 5-3 9-10 20z" fill="#ce3a2c" stroke="{rim}" stroke-width="1.5"/>'
+        f'11a10 10 0 0 1 20 0c0 5-3 9-10 20z" fill="{GOAL}" stroke="{rim}" stroke-width="1.5"/>'
         f'<circle cx="12" cy="11" r="4" fill="{rim}"/></svg>'
     )
     layer.add_child(Spotted(goal, html))
 
 
-def add_to_plan(
-    figure: go.Figure,
-    seen: Sequence[Seen],
-    reach_m: float,
-    goal: np.ndarray | None,
-    path: np.ndarray | None,
-    dark: bool,
-) -> go.Figure:
-    """The same in a plan of metres, for data sets without places on the globe."""
-    for entry in seen:
-        x, y = wedge(entry, reach_m)[[0, 1, 2, 0]].T
-        line = {"color": entry.colour(dark), "width": 2.5, "dash": "dash" if entry.kind == "true" else "solid"}
-        figure.add_trace(
-            go.Scatter(x=x, y=y, mode="lines", name=entry.words, text=entry.words, hoverinfo="text", line=line)
-        )
+def plan_traces(
+    seen: Sequence[Seen], reach_m: float, goal: np.ndarray | None, path: np.ndarray | None, dark: bool
+) -> list[dict]:
+    """The same for a plan of metres, of data sets without places on the globe: traces to draw upon `plan_parts`.
+
+    `goal` (2,) and the way (N, 2) to it are in metres east and north.
+    """
+    traces = [_plan_wedge(entry, reach_m, dark) for entry in seen]
     if goal is not None and path is not None:
-        way = {"color": "#c98500", "dash": "dot", "width": 3}
-        figure.add_trace(go.Scatter(x=path[:, 0], y=path[:, 1], mode="lines", hoverinfo="skip", line=way))
-        mark = {"size": 13, "color": "#ce3a2c", "symbol": "triangle-down"}
-        figure.add_trace(
-            go.Scatter(x=[goal[0]], y=[goal[1]], mode="markers", hovertext="the goal", hoverinfo="text", marker=mark)
-        )
-    return figure
+        way = {"color": WAY, "dash": "dot", "width": 3}
+        traces.append(_scatter(*path.T, "lines") | {"hoverinfo": "skip", "line": way})
+        mark = {"size": 13, "color": GOAL, "symbol": "triangle-down"}
+        words = {"hovertext": "the goal", "hoverinfo": "text"}
+        traces.append(_scatter(goal[:1], goal[1:], "markers") | words | {"marker": mark})
+    return traces
+
+
+def _plan_wedge(entry: Seen, reach_m: float, dark: bool) -> dict:
+    x, y = wedge(entry, reach_m)[[0, 1, 2, 0]].T
+    line = {"color": entry.colour(dark), "width": 2.5, "dash": "dash" if entry.kind == "true" else "solid"}
+    words = {"name": entry.words, "text": entry.words, "hoverinfo": "text"}
+    return _scatter(x, y, "lines") | words | {"line": line}
+
+
+def _scatter(x: np.ndarray, y: np.ndarray, mode: str) -> dict:
+    return {"type": "scatter", "x": x.tolist(), "y": y.tolist(), "mode": mode}
 
 
 def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], height: int = 520) -> go.Figure:
@@ -146,7 +152,7 @@ def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], 
     camera = {name: _vector((place - middle) / unit) for name, place in places.items()}
     scene = axes | {"aspectmode": "data", "bgcolor": GROUND, "camera": camera}
     layout = base_layout(height) | {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
-    return go.Figure({"data": data, "layout": layout})
+    return drawn(data, layout)
 
 
 def _frustum(entry: Seen, origin: np.ndarray) -> dict:

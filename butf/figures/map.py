@@ -113,8 +113,10 @@ def answer_layer(
         for mark in marks
     ]
     if query is not None:
-        circle = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
-        folium.Circle(query, radius=radius_m, interactive=False, **circle).add_to(layer)
+        look = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
+        circle = folium.Circle(query, radius=radius_m, **look)
+        circle.options["interactive"] = False  # folium drops it among the keywords
+        circle.add_to(layer)
         ring = {"at": query, "anchor": [22, 22], "size": 44, "z": -10_000, "text": "the query"}
         spots.append(ring | {"html": _query_svg(colours)})
     layer.add_child(Spots(spots))

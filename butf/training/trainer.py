@@ -195,9 +195,10 @@ class Trainer:
                 since = time.perf_counter()
             elif due(self.progress.step):
                 self._preview()
-            if stop or self.progress.step % self.config.checkpoint_every == 0:
+            ending = bool(stop)  # looked at once: a signal between two looks would end it without saving
+            if ending or self.progress.step % self.config.checkpoint_every == 0:
                 self._save()
-            if stop:
+            if ending:
                 raise StopRequested(stop.signal)
 
     def _draw(self) -> Batch:
