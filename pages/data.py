@@ -38,14 +38,19 @@ def main() -> None:
             label_visibility="collapsed",
         )  # fmt: skip
     title.html(data_facts.title_html(name if view == LOOK else "your own"))
-    if view == IMPORT:
-        data_import.draw()
-        return
-    with delete:
-        data_facts.offer_delete(name, folders[name])
-    frames = loading.frames_of(folders[name])
-    look(folders[name])
-    data_facts.draw(frames)
+    with st.container():
+        if view == IMPORT:
+            data_import.draw()
+        else:
+            st.session_state["looked-at"] = name
+            with delete:
+                data_facts.offer_delete(name, folders[name])
+    if st.session_state.get("looked-at") == name:
+        # Kept out of sight beside the import: a map takes half a second to come back.
+        with st.container(key="look" if view == LOOK else "look-kept"):
+            frames = loading.frames_of(folders[name])
+            look(folders[name])
+            data_facts.draw(frames)
 
 
 @shared.part

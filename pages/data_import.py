@@ -16,8 +16,11 @@ LOOK = "Look at it"
 OFF = "Importing and deleting data is switched off here (BUTF_NO_TRAINING). Everything else works."
 
 
+@shared.part
 def draw() -> None:
     """The form, and below it what was found in the data that were checked last."""
+    if st.session_state.pop("taken-in", False):
+        st.rerun()  # the sidebar too: there is a new data set
     if not runs.training_allowed():
         st.info(OFF, icon=":material/block:")
         return
@@ -76,10 +79,10 @@ def ask_import(incoming: Incoming) -> None:
 
 
 def take_in(incoming: Incoming, name: str) -> None:
-    """In a callback, so that the sidebar, which is drawn before the page, shows the new data set at once."""
+    """In a callback, because the sidebar's choice cannot be changed once it is drawn."""
     with shared.told_plainly(), shown_progress("Importing") as progress:
         own_data.take_in(incoming, name.strip(), progress)
         forget()
         shared.go_to_data(name.strip())
-        st.session_state["view"] = LOOK
+        st.session_state.update({"view": LOOK, "taken-in": True})
         st.toast(f"{name} was imported.", icon=":material/check_circle:")

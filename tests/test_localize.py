@@ -299,6 +299,7 @@ def test_command_complains_in_one_sentence(
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
 
+
 def test_the_fit_of_the_confidence_finds_the_weights_that_made_the_answers():
     rng = np.random.default_rng(0)
     found, weights = rng.normal(size=(4000, 4)), (-0.5, 1.0, -2.0, 0.5, 0.0)

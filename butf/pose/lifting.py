@@ -60,9 +60,7 @@ class Measured:
 class Reconstructed:
     """Depth that a model decodes from each picture, set right by the picture's known neighbours."""
 
-    def __init__(
-        self, views: Views, database: np.ndarray, model: Model, form: str = "triangulated"
-    ) -> None:
+    def __init__(self, views: Views, database: np.ndarray, model: Model, form: str = "triangulated") -> None:
         """Raises `BadInput` for a model that reconstructs no depth."""
         if not model.reconstructs or not is_depth(model.card.encoding.modality):
             raise BadInput(f"model {model.name} ({model.card.method}) reconstructs no depth; choose a bu-tf model")

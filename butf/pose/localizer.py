@@ -1,7 +1,7 @@
 """Hierarchical localization: retrieve, match, lift by depth, PnP, refine (Sarlin 2019; Piasco 2019 for learned depth).
 
-    localizer = Localizer.open(frames, "test", zoo.load("bu-tf"), load_keypoints())
-    answer = localizer.localize(query_of(frames, picture))
+localizer = Localizer.open(frames, "test", zoo.load("bu-tf"), load_keypoints())
+answer = localizer.localize(query_of(frames, picture))
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """One trainer at work: its lock, its turn on the device, its last word, and being asked to stop.
 
-    with session(run, device) as stop:
-        for step in ...:
-            ...
-            if stop:
-                save_checkpoint(...)
-                raise StopRequested(stop.signal)
+with session(run, device) as stop:
+    for step in ...:
+        ...
+        if stop:
+            save_checkpoint(...)
+            raise StopRequested(stop.signal)
 """
 
 import signal
