@@ -25,8 +25,7 @@ from butf.importers.rgbd import import_rgbd
 from butf.keypoints.zoo import load_keypoints
 from butf.networks import zoo
 from butf.networks.zoo import Model
-from butf.pose.confidence import WEIGHTS
-from butf.pose.evaluate import METHODS, calibration, evaluated, regression_summary, summary
+from butf.pose.evaluate import METHODS, SOLVED, calibration, evaluated, regression_summary, summary
 from butf.pose.localizer import DEPTHS, Localizer, Settings
 from butf.pose.views import Extractor, key_of
 from butf.retrieval.explore import split_search
@@ -78,9 +77,8 @@ def measured(frames: Frames, split: str, options: argparse.Namespace, keypoints:
             settings = Settings(**json.loads(options.settings) | {"depth": depth})
             rows = _rows(frames, split, model, depth_model, keypoints, settings, options.queries)
             confidence.append({"model": name, "depth": depth} | calibration(rows, depth))
-            kinds = METHODS if depth == options.depths[0] else {"pnp": METHODS["pnp"]}
-            for kind in kinds:
-                about = {"method": METHODS[kind], "model": name, "depth": depth if kind == "pnp" else None}
+            for kind in METHODS if depth == options.depths[0] else SOLVED:
+                about = {"method": METHODS[kind], "model": name, "depth": depth if kind in SOLVED else None}
                 entries += [about | entry for entry in summary(frames, rows, kind)]
         if not options.no_regression and set(LEARNT) <= set(frames.conditions):
             about = {"method": "regression", "model": name, "depth": None}
@@ -99,7 +97,7 @@ def _rows(
     count: int | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     queries = np.concatenate([_some(rows, count) for rows in frames.queries(split).values()])
-    parts = (str(frames.root), split, model.digest, depth_model.digest, keypoints.digest, repr(settings), repr(WEIGHTS))
+    parts = (str(frames.root), split, model.digest, depth_model.digest, keypoints.digest, repr(settings))
     path = files.cache_dir() / "localize-benchmark" / f"{key_of('benchmark', *parts)}.jsonl"
     with progress_bar("describing") as progress:
         search = split_search(frames, split, model, progress=progress)

@@ -53,7 +53,9 @@ def degrees_text(degrees: float) -> str:
 def headline(answer: Localization, truth: Pose | None) -> tuple[str, str]:
     """The answer in a few words, and what else is to be said at once."""
     if answer.pose is None:
-        return "Not localized", answer.reason
+        off = None if answer.place is None else error_of(answer.place.pose, truth)
+        place = "" if answer.place is None else " The nearest place is the first candidate"
+        return "Not localized", answer.reason + (f"{place}, {off.words} off." if off else f"{place}." if place else "")
     error = error_of(answer.pose, truth)
     if error is None:
         return "Localized", "the true pose is not known, so how well is not either"

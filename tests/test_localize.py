@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from butf.keypoints.features import Features
 from butf.networks import zoo
 from butf.pose.answer import CandidateMatches, Candidates, Localization
 from butf.pose.camera import query_of, query_of_frame
-from butf.pose.confidence import WEIGHTS, fitted, probabilities
+from butf.pose.confidence import UNSURE, WEIGHTS, fitted, likeliest, probabilities
 from butf.pose.evaluate import calibration, evaluated, summary
 from butf.pose.localizer import Localizer, Settings
 from butf.pose.pose import Pose
@@ -192,7 +193,10 @@ def test_says_that_a_photo_of_elsewhere_is_not_localized(wall: Frames, model: zo
     i = int(wall.queries("test")["day"][1])
     answer = Localizer.open(wall, "test", model, Knowing(wall, lost=(i,))).localize(query_of_frame(wall, i))
     assert answer.pose is None and answer.geographic is None and not answer.localized
-    assert answer.reason.endswith(".") and answer.confidence < 0.5
+    assert answer.reason.endswith(".") and answer.confidence < UNSURE
+    assert answer.place is answer.candidates[0] and likeliest(answer) is answer.place.pose
+    nowhere = replace(answer, candidates=())
+    assert nowhere.place is None and likeliest(nowhere) is None
 
 
 def test_keypoints_of_the_database_are_found_once(wall: Frames, model: zoo.Model) -> None:
@@ -219,6 +223,11 @@ def test_evaluation_goes_on_where_it_stopped(wall: Frames, model: zoo.Model, tmp
     assert whole[0] == rows[0] and [row["frame"] for row in whole] == wall.frame[queries].tolist()
     (entry,) = summary(wall, whole, "pnp")
     assert entry["queries"] == 3 and entry["within"]["0.25 m, 2 deg"] == 1.0 and entry["localized"] == 1.0
+    answers = [localizer.localize(query_of_frame(wall, int(i)), search.descriptor(int(i))) for i in queries]
+    assert [row["confidence"] for row in whole] == pytest.approx([answer.confidence for answer in answers])
+    for method, pose in (("pnp", lambda answer: answer.pose), ("likeliest", likeliest)):
+        off = [pose(answer).metres_to(pose_of(wall, int(i))) for answer, i in zip(answers, queries, strict=True)]
+        assert [row[method][0] for row in whole] == pytest.approx(off, abs=1e-3)
     (plain,) = summary(wall, whole, "nearest")
     expected = [pose_of(wall, int(search.result(int(i), 1).candidates[0].frame)) for i in queries]
     metres = [pose.metres_to(pose_of(wall, int(i))) for pose, i in zip(expected, queries, strict=True)]
@@ -226,15 +235,13 @@ def test_evaluation_goes_on_where_it_stopped(wall: Frames, model: zoo.Model, tmp
 
 
 def test_what_cannot_be_localized_in_is_said(wall: Frames, model: zoo.Model) -> None:
-    import dataclasses
-
     def refused(frames: Frames, words: str, settings: Settings | None = None, split: str = "test") -> None:
         with pytest.raises(BadInput, match=words):
             Localizer.open(frames, split, model, Knowing(wall), settings)
 
-    refused(dataclasses.replace(wall, orientation=None), "no orientations; add qw, qx, qy, qz")
-    refused(dataclasses.replace(wall, modalities={}), "no depth; ask for reconstructed depth of a bu-tf model")
-    refused(dataclasses.replace(wall, cameras=()), "no cameras; add width, height, fx")
+    refused(replace(wall, orientation=None), "no orientations; add qw, qx, qy, qz")
+    refused(replace(wall, modalities={}), "no depth; ask for reconstructed depth of a bu-tf model")
+    refused(replace(wall, cameras=()), "no cameras; add width, height, fx")
     refused(wall, r"reconstructs no depth; choose a bu-tf model", Settings(depth="reconstructed"))
     refused(wall, "no reference frames in val", split="val")
 

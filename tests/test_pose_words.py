@@ -84,11 +84,16 @@ def test_without_the_truth_a_pose_is_neither_right_nor_wrong():
     assert error_of(TRUE, None) is None
 
 
-@pytest.mark.parametrize("truth", [TRUE, None])
-def test_without_a_pose_it_says_why_and_nothing_of_sureness(truth):
-    found = answer(None, (matched(0, [False] * 4),), reason="Only 4 <keypoints> & no pose.")
+@pytest.mark.parametrize(
+    ("truth", "place"), [(TRUE, " The nearest place is the first candidate, 4.0 m and 3.0° off."),
+                         (None, " The nearest place is the first candidate.")]
+)  # fmt: skip
+def test_without_a_pose_it_says_why_and_the_nearest_place_and_nothing_of_sureness(truth, place):
+    found = answer(None, (matched(0, [False] * 4, pose=off(4.0, 3.0)),), reason="Only 4 <keypoints> & no pose.")
     page = verdict_html(found, truth)
-    assert parts(page) == ("none", "∅ Not localized", "Only 4 <keypoints> & no pose.", "2.2 s")
+    assert parts(page) == ("none", "∅ Not localized", "Only 4 <keypoints> & no pose." + place, "2.2 s")
+    without = parts(verdict_html(answer(None, (), reason="No candidates."), truth))
+    assert without[2] == "No candidates."
     assert "&lt;keypoints&gt; &amp; no pose" in page
 
 

@@ -6,6 +6,7 @@
      "localized": true, "reason": "",
      "pose": {"easting_m": ..., "northing_m": ..., "altitude_m": ..., "qw": ..., "qx": ..., "qy": ..., "qz": ...},
      "geographic": {"lat": ..., "lon": ..., "altitude_m": ...},
+     "place": {"frame": "reference/000001", "easting_m": ..., ..., "qz": ...},
      "confidence": 0.97, "inliers": 143,
      "covariance": [[...], ...], "position_std_m": 0.04, "angle_std_deg": 0.1,
      "camera": {"width": ..., "height": ..., "fx": ..., "fy": ..., "cx": ..., "cy": ..., "source": "in words"},
@@ -14,7 +15,8 @@
 
 Quaternions turn the camera's frame (x right, y down, z forward) to the world's (east, north, up). The covariance is of
 the centre (m^2) and of a small turn about the world's axes (rad^2). `pose` and what follows from it are null where the
-photo is not localized, and `reason` then says why; `geographic` is null too where the data set names no UTM zone.
+photo is not localized, and `reason` then says why; `place`, the first candidate with its own pose, is then all there
+is to say, and is null only without candidates. `geographic` is null too where the data set names no UTM zone.
 Candidates of rank 0 were not retrieved but matched as well, being near the first pose.
 """
 
@@ -40,7 +42,8 @@ from butf.commands.common import (
 from butf.dataset.frames import Frames
 from butf.device import choose_device
 from butf.files import read_image
-from butf.pose.answer import CandidateMatches, Localization
+from butf.pose.answer import Candidate, CandidateMatches, Localization
+from butf.pose.pose import Pose
 
 DEPTHS = ("measured", "reconstructed")
 
@@ -97,8 +100,9 @@ def as_json(frames: Frames, answer: Localization) -> dict[str, Any]:
         "depth": answer.depth,
         "localized": answer.localized,
         "reason": answer.reason,
-        "pose": _pose(answer),
+        "pose": None if answer.pose is None else _pose(answer.pose),
         "geographic": None if answer.geographic is None else vars(answer.geographic).copy(),
+        "place": _place(frames, answer.place),
         "confidence": answer.confidence,
         "inliers": answer.inliers,
         "covariance": None if solution is None else solution.covariance.tolist(),
@@ -116,6 +120,10 @@ def as_text(frames: Frames, answer: Localization) -> str:
     lines = [f"camera: {answer.query.camera_source}"]
     if answer.pose is None:
         lines.append(f"not localized: {answer.reason}")
+        if answer.place is not None:
+            east, north, _ = answer.place.pose.centre
+            name = frames.frame[answer.place.frame]
+            lines.append(f"nearest place: {name}, at {east:.2f} m east, {north:.2f} m north")
     else:
         solution, (east, north, up) = answer.solution, answer.pose.centre
         lines.append(f"position: {east:.2f} m east, {north:.2f} m north, {up:.2f} m up")
@@ -133,11 +141,13 @@ def as_text(frames: Frames, answer: Localization) -> str:
     return "\n".join([*lines, "", table])
 
 
-def _pose(answer: Localization) -> dict[str, float] | None:
-    if answer.pose is None:
-        return None
+def _pose(pose: Pose) -> dict[str, float]:
     names = ("easting_m", "northing_m", "altitude_m", "qw", "qx", "qy", "qz")
-    return dict(zip(names, [*answer.pose.centre.tolist(), *answer.pose.quaternion.tolist()], strict=True))
+    return dict(zip(names, [*pose.centre.tolist(), *pose.quaternion.tolist()], strict=True))
+
+
+def _place(frames: Frames, place: Candidate | None) -> dict[str, Any] | None:
+    return None if place is None else {"frame": str(frames.frame[place.frame]), **_pose(place.pose)}
 
 
 def _candidate(frames: Frames, match: CandidateMatches) -> dict[str, Any]:

@@ -105,6 +105,11 @@ class Localization:
     """By step: retrieve, match, solve."""
 
     @property
+    def place(self) -> Candidate | None:
+        """The nearest place as retrieval has it: what there is to say where there is no pose."""
+        return self.candidates[0] if self.candidates else None
+
+    @property
     def localized(self) -> bool:
         """Whether there is a pose."""
         return self.pose is not None

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from butf.pose.answer import CandidateMatches
+from butf.pose.answer import CandidateMatches, Localization
 from butf.pose.pnp import Solution
+from butf.pose.pose import Pose
 
 FEWEST_INLIERS = 8
 LEAST_CONFIDENCE = 0.1
+UNSURE = 0.5
+"""Of a pose less sure than this the nearest place is the better guess, see `likeliest`; chosen on val."""
 
 
 def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndarray:
@@ -55,6 +58,16 @@ def fitted(found: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
 
     model = LogisticRegression(C=10, max_iter=5000).fit(found, right)
     return tuple(round(float(value), 3) for value in (model.intercept_[0], *model.coef_[0]))
+
+
+def likeliest(answer: Localization) -> Pose | None:
+    """The best guess: the pose, or where there is none, or one that is `UNSURE`, the pose of the nearest place.
+
+    The place is what retrieval found first: right to some metres where it is right. None without candidates.
+    """
+    if answer.pose is not None and answer.confidence >= UNSURE:
+        return answer.pose
+    return answer.place.pose if answer.place else None
 
 
 def doubt(solution: Solution | None, matches: Sequence[CandidateMatches], sure: float) -> str:

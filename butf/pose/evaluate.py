@@ -17,7 +17,15 @@ from butf.dataset.frames import Frames
 from butf.pose.answer import Localization
 from butf.pose.baselines import average, nearest
 from butf.pose.camera import query_of_frame
-from butf.pose.confidence import WEIGHTS, evidence, fitted, probabilities
+from butf.pose.confidence import (
+    FEWEST_INLIERS,
+    LEAST_CONFIDENCE,
+    UNSURE,
+    WEIGHTS,
+    evidence,
+    fitted,
+    probabilities,
+)
 from butf.pose.localizer import Localizer
 from butf.pose.pose import Pose
 from butf.pose.regression import RegressionConfig, train_regressor
@@ -31,7 +39,11 @@ AVERAGED = 5
 RIGHT = (0.5, 5.0)
 """What the confidence speaks of: metres and degrees."""
 BINS = (0.0, 0.1, 0.3, 0.6, 0.9, 1.01)
-METHODS = {"nearest": "nearest place", "average": f"average of {AVERAGED}", "pnp": "PnP"}
+METHODS = {
+    "nearest": "nearest place", "average": f"average of {AVERAGED}", "pnp": "PnP", "likeliest": "PnP, else place",
+}  # fmt: skip
+SOLVED = ("pnp", "likeliest")
+"""Those that geometry has a part in."""
 
 
 def evaluated(
@@ -39,9 +51,10 @@ def evaluated(
 ) -> list[dict[str, Any]]:
     """One row a query frame, from the JSON lines in `path` where it has them, else localized and appended there.
 
-    A row has `frame`, `condition`, errors `[metres, degrees]` of `nearest`, `average`, `pnp` (what is answered) and
-    `solution` (the best pose, even where the answer is "not localized"), null without a pose; `confidence`, `inliers`,
-    `evidence` and `seconds`. Candidates of the baselines are `search`'s.
+    A row has `frame`, `condition`, errors `[metres, degrees]` of `nearest`, `average` and `solution` (the best pose,
+    even where the answer is "not localized"), null without a pose; `inliers`, `evidence`, `depth` and `seconds`; and,
+    by the present `WEIGHTS`, `confidence` and the errors of `pnp` (the pose answered) and `likeliest`. Candidates of
+    the baselines are `search`'s.
     """
     known = {row["frame"]: row for row in _read(path)}
     rows = []
@@ -52,20 +65,30 @@ def evaluated(
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(known[frame]) + "\n")
-        rows.append(known[frame])
+        rows.append(known[frame] | judged(known[frame]))
         if progress is not None:
             progress(number, len(queries))
     return rows
 
 
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """What is answered of a row: `confidence`, and the errors of `pnp` and `likeliest`, as `Localization` has them."""
+    sure, pose = 0.0, None
+    if row["evidence"]:
+        sure = float(probabilities(np.array([row["evidence"]]), WEIGHTS[row["depth"]])[0])
+    if row["inliers"] >= FEWEST_INLIERS and sure >= LEAST_CONFIDENCE:
+        pose = row["solution"]
+    return {"confidence": sure, "pnp": pose, "likeliest": pose if pose and sure >= UNSURE else row["nearest"]}
+
+
 def summary(frames: Frames, rows: Sequence[dict[str, Any]], method: str) -> list[dict[str, Any]]:
-    """`scores` of one of `METHODS` by condition; for PnP with `seconds` a query, the share `localized`, and of those
-    the share `right` within 0.5 m and 5 degrees."""
+    """`scores` of one of `METHODS` by condition; for those of `SOLVED` with `seconds` a query, the share `localized`,
+    and of those the share `right` within 0.5 m and 5 degrees."""
     found = []
     for condition in [name for name in frames.conditions if any(row["condition"] == name for row in rows)]:
         own = [row for row in rows if row["condition"] == condition]
         entry: dict[str, Any] = {"condition": condition, **scores(errors_of(own, method))}
-        if method == "pnp":
+        if method in SOLVED:
             errors = errors_of(own, method)
             answered = np.isfinite(errors[:, 0])
             right = within(errors, *RIGHT)
@@ -131,10 +154,9 @@ def _row(localizer: Localizer, search: SplitSearch, i: int) -> dict[str, Any]:
         "condition": str(frames.condition[i]),
         "nearest": _errors(nearest(candidates), true),
         "average": _errors(average(candidates), true),
-        "pnp": _errors(answer.pose, true),
         "solution": _errors(None if best is None else best.pose, true),
-        "confidence": answer.confidence,
         "inliers": answer.inliers,
+        "depth": answer.depth,
         "evidence": _evidence(answer),
         "seconds": took,
     }
