@@ -49,6 +49,7 @@ def go_to(name: str) -> None:
 def put_photo_away() -> None:
     """Another query is asked: an uploader of another key is an empty one."""
     st.session_state["photos"] = st.session_state.get("photos", 0) + 1
+    st.session_state["own-photo"] = None
 
 
 def stay_at_place(choice: Choice) -> None:
@@ -58,19 +59,27 @@ def stay_at_place(choice: Choice) -> None:
 
 
 def photo_file() -> UploadedFile | None:
-    """The file of the photo that `ask_photo` gave."""
-    return st.session_state.get(f"photo-{st.session_state.get('photos', 0)}")
+    """The file of the photo that `ask_photo` gave, here or on another page."""
+    return st.session_state.get("own-photo")
+
+
+def keep_photo(key: str) -> None:
+    """An uploader is empty on another page; the photo is asked about there too until it is put away."""
+    st.session_state["own-photo"] = st.session_state[key]
 
 
 def ask_photo() -> browse.Asked | None:
     """A photo of the user's own; None without one, or when it cannot be read, which is said."""
+    key = f"photo-{st.session_state.get('photos', 0)}"
     with st.popover("Own photo", icon=":material/add_a_photo:"):
-        upload = st.file_uploader(
-            "A street photo, at most 20 MB (JPEG or PNG)",
-            key=f"photo-{st.session_state.get('photos', 0)}",
+        shown = st.file_uploader(
+            "A street photo, at most 20 MB (JPEG or PNG)", key=key, on_change=keep_photo, args=(key,),
             max_upload_size=20,
-        )
-        st.caption("It stays in the memory of this app and is forgotten with the page.")
+        )  # fmt: skip
+        upload = photo_file()
+        if upload is not None and shown is None:
+            st.button(f"Put {upload.name} away", icon=":material/close:", on_click=put_photo_away)
+        st.caption("It stays in the memory of this app and is forgotten with this tab.")
     if upload is not None:
         with shared.told_plainly():
             return browse.asked_photo(upload, upload.name, upload.file_id)

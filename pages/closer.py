@@ -33,10 +33,10 @@ class Pick:
     rank: int
 
 
-def ask(models: Sequence[Model], k: int, query: dict[str, str] | None) -> Pick:
+def ask(models: Sequence[Model], k: int, query: dict[str, str]) -> Pick:
     """The bar of choices; pictures and marks of the map move it too, see `pick`.
 
-    `query` is what an address says to open at the query; None for a photo, which no address can carry.
+    `query` is what an address says to open at the query; nothing for a photo, which the tab keeps.
     """
     names = [model.name for model in models]
     first = browse.explained_first(models)
@@ -49,8 +49,7 @@ def ask(models: Sequence[Model], k: int, query: dict[str, str] | None) -> Pick:
         )
         model = st.selectbox("Model", names, names.index(first), key="by", bind="query-params", width=190)
         rank = st.selectbox("Candidate", list(range(1, k + 1)), key="rank", bind="query-params", width=110)
-        if query is not None:
-            st.page_link("pages/localize.py", label=POSE, icon=":material/pin_drop:", query_params=query)
+        st.page_link("pages/localize.py", label=POSE, icon=":material/pin_drop:", query_params=query)
     return Pick(look, model, rank)
 
 

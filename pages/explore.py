@@ -54,7 +54,7 @@ def draw_found(
 ) -> None:
     """What was retrieved, and one candidate more closely: all that another candidate or look changes."""
     above = st.container()
-    query = None if asked.query is None else browse.explore_address(choice.frames, asked.query)
+    query = {} if asked.query is None else browse.explore_address(choice.frames, asked.query)
     picked = closer.ask(models, k, query)
     with above:
         answers.draw(choice, asked, results, (picked.model, picked.rank))

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from app_pages import html, local_copy, opened, well
+from app_pages import button, html, local_copy, opened, well
 from app_site import write_model
 from conftest import edit_json
 from PIL import Image
@@ -168,6 +168,15 @@ def test_a_photo_of_noise_is_honestly_not_localized(place):
     assert not app.get("download_button")
     app = well(app.button_group(key="pose-look").set_value("In 3-D").run())
     assert "There is no pose" in said(app)
+
+
+def test_a_photo_goes_along_from_explore_until_it_is_put_away(place):
+    app = well(opened("explore", models=ONE, top="3"))
+    app = well(app.file_uploader(key="photo-0").set_value(("mine.jpg", photo((120, 90)), "image/jpeg")).run())
+    app = well(app.switch_page("pages/localize.py").run())
+    assert "Not localized" in html(app) and app.file_uploader(key="photo-0").value is None
+    app = well(button(app, "Put mine.jpg away").click().run())
+    assert button(app, "Put mine.jpg away") is None and "Not localized" not in html(app)
 
 
 def test_a_photos_camera_is_from_exif_or_from_the_field_of_view(place):
