@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks._pose_tables import as_markdown
 from benchmarks._sift import NAME as SIFT
 from benchmarks._sift import Sift
 from butf import files
@@ -47,6 +48,8 @@ def main(argv: list[str]) -> None:
         report = measured(open_dataset(options.data), options.split, options, keypoints)
     if options.json is not None:
         files.write_json(options.json, report)
+    if options.markdown is not None:
+        files.write_atomic(options.markdown, as_markdown(report) + "\n")
     print(as_text(report))
 
 
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-regression", action="store_true", help="leave out the pose regression")
     parser.add_argument("--seven-scenes", type=Path, metavar="DIR", help="RGB-D frames in place of --data")
     parser.add_argument("--json", type=Path, help="write the report there")
+    parser.add_argument("--markdown", type=Path, help="write its tables there, as docs/localize.md has them")
     return parser
 
 
