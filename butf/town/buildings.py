@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from butf.town.blocks import DEPTH, Facade
+from butf.town.canvas import Numbers
 from butf.town.classes import CLASS
 from butf.town.materials import Materials
 from butf.town.mesh import WHITE, Builder
@@ -25,11 +26,34 @@ class Frontage:
     def shifted(self, x: float, y: float = 0.0) -> Frontage:
         return Frontage(self.origin + self.along * x + self.inward * y, self.along, self.inward, self.z)
 
-    def box(self, builder: Builder, x, y, z, length, width, height, texture, tint=WHITE, kind=0) -> None:
+    def box(
+        self,
+        builder: Builder,
+        x: float,
+        y: float,
+        z: float,
+        length: float,
+        width: float,
+        height: float,
+        texture: int,
+        tint: Numbers = WHITE,
+        kind: int = 0,
+    ) -> None:
         """A box with its middle at (x, y) and its foot at z."""
         builder.box(self(x, y, 0)[:2], self.along, length, width, self.z + z, height, texture, tint, kind)
 
-    def panel(self, builder: Builder, x0, x1, z0, z1, y, texture, kind=0, tint=WHITE) -> None:
+    def panel(
+        self,
+        builder: Builder,
+        x0: float,
+        x1: float,
+        z0: float,
+        z1: float,
+        y: float,
+        texture: int,
+        kind: int = 0,
+        tint: Numbers = WHITE,
+    ) -> None:
         """An upright rectangle facing the street with the whole texture on it."""
         builder.quad(
             self(x0, y, z0), self(x1, y, z0), self(x1, y, z1), self(x0, y, z1), texture, (0, 1, 1, 0), tint, kind
@@ -71,7 +95,9 @@ def add_building(builder: Builder, materials: Materials, front: Frontage, facade
         front.box(builder, width * 0.3, -0.45, 0.0, 2.4, 0.9, height * 0.7, facade.side)
 
 
-def _gable(builder: Builder, materials: Materials, front: Frontage, facade: Facade, depth: float, ridge=None) -> None:
+def _gable(
+    builder: Builder, materials: Materials, front: Frontage, facade: Facade, depth: float, ridge: float | None = None
+) -> None:
     """A ridge along the street; a mansard has a flat top from 2.2 m behind the eaves."""
     width, height, rise, tiles = facade.width, facade.height, 3.0, materials["tiles"]
     y1 = ridge or depth / 2
@@ -116,7 +142,7 @@ def _gable(builder: Builder, materials: Materials, front: Frontage, facade: Faca
         )
 
 
-def _mansard(builder, materials, front, facade, depth) -> None:
+def _mansard(builder: Builder, materials: Materials, front: Frontage, facade: Facade, depth: float) -> None:
     _gable(builder, materials, front, facade, depth, ridge=2.2)
     width, height, tint = facade.width, facade.height, _wall_tint(facade)
     for x in np.arange(width * 0.25, width - 0.8, 3.2):  # dormers
@@ -126,7 +152,7 @@ def _mansard(builder, materials, front, facade, depth) -> None:
         )
 
 
-def _front_gable(builder, materials, front, facade, depth) -> None:
+def _front_gable(builder: Builder, materials: Materials, front: Frontage, facade: Facade, depth: float) -> None:
     width, height, rise, tiles = facade.width, facade.height, facade.width * 0.32, materials["tiles"]
     middle, tile = width / 2, (0, 0, depth / 2.5, width / 5)
     for edge in (-EAVES, width + EAVES):
@@ -146,7 +172,7 @@ def _front_gable(builder, materials, front, facade, depth) -> None:
         )
 
 
-def _flat(builder, materials, front, facade, depth) -> None:
+def _flat(builder: Builder, materials: Materials, front: Frontage, facade: Facade, depth: float) -> None:
     width, height, tint = facade.width, facade.height, _wall_tint(facade)
     builder.quad(
         front(0, 0, height),
@@ -165,7 +191,7 @@ def _flat(builder, materials, front, facade, depth) -> None:
 _ROOFS = {"gable": _gable, "mansard": _mansard, "front": _front_gable, "flat": _flat}
 
 
-def _balconies(builder, materials, front, facade) -> None:
+def _balconies(builder: Builder, materials: Materials, front: Frontage, facade: Facade) -> None:
     style = facade.style
     bays = max(1, int(facade.width / style.bay))
     bay = facade.width / bays
@@ -187,5 +213,5 @@ def _balconies(builder, materials, front, facade) -> None:
             )
 
 
-def _wall_tint(facade: Facade) -> tuple:
+def _wall_tint(facade: Facade) -> tuple[float, ...]:
     return tuple(np.clip(facade.style.rgb / 168.0, 0.2, 1.4) ** 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -11,6 +13,7 @@ SIZE = 256  # texels on each side of a texture
 LEVELS = 8  # mip levels, 256 down to 2 texels
 LIT_SIGN = 255  # glow values: 0 none, 1..250 the number of a window, then
 LAMP_GLASS = 253
+Numbers = Sequence[float] | np.ndarray  # a colour, a point, texture coordinates
 
 
 def fractal_noise(rng: np.random.Generator, height: int, width: int | None = None, beta: float = 1.6) -> np.ndarray:
@@ -21,7 +24,8 @@ def fractal_noise(rng: np.random.Generator, height: int, width: int | None = Non
     spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) * frequency**-beta
     spectrum[0, 0] = 0
     noise = np.fft.irfft2(spectrum, s=(height, width))
-    return (noise / noise.std()).astype(np.float32)
+    unit: np.ndarray = (noise / noise.std()).astype(np.float32)
+    return unit
 
 
 class Canvas:
@@ -30,7 +34,7 @@ class Canvas:
     Coordinates are metres from the lower left corner of a surface `width` x `height` metres large.
     """
 
-    def __init__(self, width: float, height: float, rgb, nir: float, kind: str):
+    def __init__(self, width: float, height: float, rgb: Numbers, nir: float, kind: str):
         self.scale = SIZE / width, SIZE / height
         self.width, self.height = width, height
         self.layers = [
@@ -41,7 +45,18 @@ class Canvas:
         ]
         self.pens = [ImageDraw.Draw(layer) for layer in self.layers]
 
-    def rect(self, x0, z0, x1, z1, rgb, nir, kind: str | None = None, glow: int | None = 0, ellipse=False) -> None:
+    def rect(
+        self,
+        x0: float,
+        z0: float,
+        x1: float,
+        z1: float,
+        rgb: Numbers,
+        nir: float,
+        kind: str | None = None,
+        glow: int | None = 0,
+        ellipse: bool = False,
+    ) -> None:
         """A rectangle (or the ellipse in it); `kind` None leaves the class as it is."""
         sx, sz = self.scale
         box = [round(x0 * sx), round(SIZE - z1 * sz), round(x1 * sx) - 1, round(SIZE - z0 * sz) - 1]
@@ -75,17 +90,19 @@ class Atlas:
 
     def pack(self) -> None:
         level = np.stack(self._textures)
-        flat, self.starts, start = [], [], 0
+        flat, starts, start = [], [], 0
         for _ in range(LEVELS):
             flat.append(np.ascontiguousarray(level).view(np.uint64).ravel())
-            self.starts.append(start)
+            starts.append(start)
             start += len(flat[-1])
             level = _halved(level)
         self.texels = np.concatenate(flat)
-        self.starts = np.array(self.starts)
+        self.starts = np.array(starts)
         self._textures = []
 
-    def lookup(self, texture: np.ndarray, u: np.ndarray, v: np.ndarray, texels_per_pixel: np.ndarray):
+    def lookup(
+        self, texture: np.ndarray, u: np.ndarray, v: np.ndarray, texels_per_pixel: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Bilinear colour + near infrared (N, 4) float32 0..1, and class (N,) and glow (N,) of the nearest texel."""
         level = np.clip(np.log2(np.maximum(texels_per_pixel, 1e-6)) + 0.3, 0, LEVELS - 1).astype(np.int32)
         size = SIZE >> level
@@ -114,5 +131,6 @@ def _halved(level: np.ndarray) -> np.ndarray:
     return half
 
 
-def _bytes(rgb) -> tuple[int, int, int]:
-    return tuple(int(np.clip(channel, 0, 255)) for channel in rgb)
+def _bytes(rgb: Numbers) -> tuple[int, int, int]:
+    red, green, blue = (int(np.clip(channel, 0, 255)) for channel in rgb)
+    return red, green, blue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from butf.errors import BadInput
 
@@ -68,14 +69,14 @@ class TownConfig:
         """Reference places of a split before any are left out."""
         return {"train": self.train_places, "val": self.val_places, "test": self.test_places}[split]
 
-    def changed(self, **settings: object) -> TownConfig:
+    def changed(self, **settings: Any) -> TownConfig:
         """A copy with other settings; `BadInput` for an unknown name."""
         for name in settings:
             if name not in LIMITS:
                 raise BadInput(f"unknown town setting {name!r}; known settings: {', '.join(LIMITS)}")
         return dataclasses.replace(self, **settings)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numpy.random import Generator
 
 from butf.town import blocks, buildings, foliage, furniture
-from butf.town.blocks import Catalogue, Lot, Side
+from butf.town.blocks import Catalogue, Facade, Lot, Side
 from butf.town.buildings import Frontage
 from butf.town.canvas import Atlas
 from butf.town.conditions import Condition
 from butf.town.config import TownConfig
 from butf.town.materials import ROAD_KINDS, ROAD_TILE, Materials
 from butf.town.mesh import Builder, Mesh, joined
-from butf.town.plan import HALF_ROAD, KERB, PAVEMENT, Plan, make_plan, stream
+from butf.town.plan import HALF_ROAD, KERB, PAVEMENT, Node, Plan, make_plan, stream
 from butf.town.vehicles import COLOURS, Fleet
 
 BAY = 5.7  # length of a parking bay
@@ -26,11 +27,11 @@ NEAR_TREE = 26.0  # metres from the route
 class Places:
     """Where changing things may stand, collected while the static town is built."""
 
-    bays: list[tuple] = field(default_factory=list)  # x, y, heading
-    trees: list[tuple] = field(default_factory=list)  # x, y, z, height, kind, turn
-    ground_floors: list[tuple] = field(default_factory=list)  # Frontage, Facade, is a shop
-    hoardings: list[tuple] = field(default_factory=list)  # Frontage of the kerb, metres along
-    lamps: list[tuple] = field(default_factory=list)  # x, y, z, kind
+    bays: list[tuple[float, float, float]] = field(default_factory=list)  # x, y, heading
+    trees: list[foliage.Tree] = field(default_factory=list)
+    ground_floors: list[tuple[Frontage, Facade, bool]] = field(default_factory=list)  # and whether it is a shop
+    hoardings: list[tuple[Frontage, float]] = field(default_factory=list)  # the kerb, metres along
+    lamps: list[furniture.Lamp] = field(default_factory=list)
     footprints: list[np.ndarray] = field(default_factory=list)  # (4, 2)
 
 
@@ -68,7 +69,8 @@ class District:
         return joined([builder.mesh(), wood])
 
     def _local(self, points: np.ndarray) -> np.ndarray:
-        return points - self.origin
+        local: np.ndarray = points - self.origin
+        return local
 
     def _corner(self, node: tuple[int, int], east: int, north: int, inset: float = HALF_ROAD) -> np.ndarray:
         """The kerb corner of the quadrant (east, north: 0 or -1) at a junction; outside the grid, its mirror image."""
@@ -98,14 +100,14 @@ class District:
             uv = []
             for p in ring:
                 uv += [(p - start) @ axis / ROAD_TILE, 0.5 + (p - start) @ left / (2 * HALF_ROAD)]
-            builder.quad(*[(*p, 0.0) for p in ring], kind, uv)
+            builder.face([(*p, 0.0) for p in ring], kind, uv)
             if crossing:
                 near = max((p - start) @ axis for p in (ring[0], ring[3])) + 0.5
                 strip = [
                     start + axis * t + left * w
                     for t, w in ((near, -HALF_ROAD), (near + 3, -HALF_ROAD), (near + 3, HALF_ROAD), (near, HALF_ROAD))
                 ]
-                builder.quad(*[(*p, 0.006) for p in strip], materials["zebra"])
+                builder.face([(*p, 0.006) for p in strip], materials["zebra"])
         n = len(self.plan.nodes)
         for node in np.ndindex(n, n):
             ring = [
@@ -139,7 +141,9 @@ class District:
             x, y = middle + rng.uniform(-9, 9, 2)
             self._tree(rng, x, y, rng.uniform(7, 10))
 
-    def _side(self, builder: Builder, rng, kerb: np.ndarray, back: np.ndarray, side: Side, street: frozenset) -> None:
+    def _side(
+        self, builder: Builder, rng: Generator, kerb: np.ndarray, back: np.ndarray, side: Side, street: frozenset[Node]
+    ) -> None:
         """Kerb, pavement, buildings and furniture along one side; (2, 2) are the ends of the kerb and of the lots."""
         materials, seen = self.materials, street in self._seen
         length = float(np.linalg.norm(kerb[1] - kerb[0]))
@@ -173,7 +177,9 @@ class District:
             x, y, _ = kerb_line(s + BAY / 2, -1.1, 0)
             self.places.bays.append((x, y, float(np.arctan2(along[1], along[0]))))
 
-    def _lots(self, builder: Builder, rng, front: Frontage, length: float, side: Side, travelled: bool) -> None:
+    def _lots(
+        self, builder: Builder, rng: Generator, front: Frontage, length: float, side: Side, travelled: bool
+    ) -> None:
         t = 0.0
         for lot in side.lots:
             if t + lot.width > length - blocks.DEPTH - 0.5:
@@ -203,7 +209,7 @@ class District:
     def _fence(self, builder: Builder, here: Frontage, lot: Lot) -> None:
         here.box(builder, lot.width / 2, 0.3, 0.0, lot.width - 0.1, 0.4, lot.fence_height, self.materials[lot.fence])
 
-    def _tree(self, rng, x: float, y: float, height: float) -> None:
+    def _tree(self, rng: Generator, x: float, y: float, height: float) -> None:
         self.places.trees.append(
             (float(x), float(y), KERB, height, int(rng.integers(foliage.KINDS)), rng.uniform(0, 2 * np.pi))
         )
@@ -251,11 +257,8 @@ class District:
         parts = [self._ground_floors(condition), self._parked(condition)]
         if condition.leaves != "bare":
             for near in (False, True):
-                trees = [
-                    tree
-                    for tree, close in zip(self.places.trees, self._trees_near_route(), strict=True)
-                    if close == near
-                ]
+                told = zip(self.places.trees, self._trees_near_route(), strict=True)
+                trees = [tree for tree, close in told if close == near]
                 parts.append(foliage.plant(self.grove.leaves[condition.leaves, near], trees))
         return joined(parts)
 
@@ -263,7 +266,8 @@ class District:
         """Which trees the camera passes close enough for single leaves to count."""
         route = self._local(self.plan.centre[np.searchsorted(self.plan.along, np.arange(0, self.plan.along[-1], 8.0))])
         trees = np.array(self.places.trees).reshape(-1, 6)[:, :2]
-        return np.linalg.norm(trees[:, None] - route, axis=-1).min(1) < NEAR_TREE
+        near: np.ndarray = np.linalg.norm(trees[:, None] - route, axis=-1).min(1) < NEAR_TREE
+        return near
 
     def _ground_floors(self, condition: Condition) -> Mesh:
         base = stream(self.config, "shops", self.split)

@@ -40,9 +40,9 @@ class Style:
     bay: float  # metres from window to window
     window_width: float  # share of the bay
     window_height: float  # share of the storey
-    frame: tuple
+    frame: tuple[int, int, int]
     mullions: int
-    shutter: tuple | None
+    shutter: tuple[int, int, int] | None
     sill: bool
     cornice: bool
     courses: bool
@@ -221,10 +221,13 @@ def poster(rng: np.random.Generator) -> np.ndarray:
 def _strong_colour(rng: np.random.Generator) -> np.ndarray:
     colour = rng.integers(30, 215, 3).astype(float)
     colour[rng.integers(3)] = rng.integers(15, 70)
-    return colour * 0.8 + colour.mean() * 0.2
+    muted: np.ndarray = colour * 0.8 + colour.mean() * 0.2
+    return muted
 
 
-def _lettering(canvas: Canvas, rng, x0: float, z0: float, x1: float, z1: float, ground: np.ndarray) -> None:
+def _lettering(
+    canvas: Canvas, rng: np.random.Generator, x0: float, z0: float, x1: float, z1: float, ground: np.ndarray
+) -> None:
     canvas.rect(x0, z0, x1, z1, ground, 0.55, "sign", LIT_SIGN)
     ink = (248, 243, 230) if ground.sum() < 380 else (30, 25, 35)
     height, x = z1 - z0, x0 + (x1 - x0) * rng.uniform(0.06, 0.3)

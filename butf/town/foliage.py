@@ -11,6 +11,7 @@ LEAVES = {"green": 1500, "thin": 620, "autumn": 1000, "bare": 0}  # leaves of a 
 FAR_SHARE = 0.2  # of them on a tree far from it, each larger
 KINDS = 6  # different trees, seen turned and scaled
 _COLOURS = {"green": (0.55, 0.72, 0.42), "thin": (0.66, 0.66, 0.40), "autumn": (1.15, 0.62, 0.26)}
+Tree = tuple[float, float, float, float, int, float]  # x, y, z, height, kind, turn
 
 
 class Grove:
@@ -82,6 +83,6 @@ class Grove:
         return mesh
 
 
-def plant(meshes: list[Mesh], trees: list[tuple]) -> Mesh:
+def plant(meshes: list[Mesh], trees: list[Tree]) -> Mesh:
     """The trees (x, y, z, height, kind, turn) made of the unit meshes of their kinds."""
     return joined([meshes[kind].moved(x, y, z, turn, height) for x, y, z, height, kind, turn in trees])

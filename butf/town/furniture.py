@@ -11,9 +11,10 @@ from butf.town.mesh import Builder
 
 LAMP_HEIGHTS = (5.4, 7.2, 4.2)  # by kind: short arm, long arm, post-top lantern
 LAMP_ARMS = (0.9, 1.7, 0.0)
+Lamp = tuple[float, float, float, int]  # x, y, z of its light, kind
 
 
-def add_lamp(builder: Builder, materials: Materials, kerb: Frontage, s: float, kind: int) -> tuple:
+def add_lamp(builder: Builder, materials: Materials, kerb: Frontage, s: float, kind: int) -> Lamp:
     """A street lamp 0.45 m behind the kerb; returns its light (x, y, z, kind)."""
     height, arm = LAMP_HEIGHTS[kind], LAMP_ARMS[kind]
     x, y, _ = kerb(s, 0.45, 0)
@@ -32,25 +33,25 @@ def add_item(builder: Builder, materials: Materials, kerb: Frontage, s: float, w
     _ITEMS[what](builder, materials, kerb, s, tint)
 
 
-def _sign(builder, materials, kerb, s, tint) -> None:
+def _sign(builder: Builder, materials: Materials, kerb: Frontage, s: float, tint: np.ndarray) -> None:
     x, y, _ = kerb(s, 0.5, 0)
     builder.pole(x, y, kerb.z, 2.7, 0.035, materials["metal"], sides=5)
     face = materials["red sign" if tint[0] > 0.5 else "blue sign"]
     kerb.box(builder, s, 0.5, 2.1, 0.05, 0.6, 0.6, face)
 
 
-def _bin(builder, materials, kerb, s, tint) -> None:
+def _bin(builder: Builder, materials: Materials, kerb: Frontage, s: float, tint: np.ndarray) -> None:
     x, y, _ = kerb(s, 0.6, 0)
     builder.pole(x, y, kerb.z, 1.0, 0.26, materials["plastic"], tint * 0.3 + 0.05, CLASS["fence"], taper=1.1, sides=8)
 
 
-def _bollards(builder, materials, kerb, s, tint) -> None:
+def _bollards(builder: Builder, materials: Materials, kerb: Frontage, s: float, tint: np.ndarray) -> None:
     for k in range(4):
         x, y, _ = kerb(s + 1.4 * k, 0.4, 0)
         builder.pole(x, y, kerb.z, 0.95, 0.08, materials["metal"])
 
 
-def _shelter(builder, materials, kerb, s, tint) -> None:
+def _shelter(builder: Builder, materials: Materials, kerb: Frontage, s: float, tint: np.ndarray) -> None:
     kerb.box(builder, s, 1.5, 0.0, 3.2, 0.08, 2.3, materials["car glass"], kind=CLASS["fence"])
     kerb.box(builder, s, 1.1, 2.3, 3.4, 1.3, 0.12, materials["metal"])
     for end in (-1.6, 1.6):
@@ -58,7 +59,7 @@ def _shelter(builder, materials, kerb, s, tint) -> None:
         builder.pole(x, y, kerb.z, 2.3, 0.04, materials["metal"])
 
 
-def _cabinet(builder, materials, kerb, s, tint) -> None:
+def _cabinet(builder: Builder, materials: Materials, kerb: Frontage, s: float, tint: np.ndarray) -> None:
     kerb.box(builder, s, 0.5, 0.0, 0.9, 0.45, 1.5, materials["plastic"], (0.12, 0.2, 0.16), CLASS["fence"])
 
 

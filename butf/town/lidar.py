@@ -87,7 +87,8 @@ class Scanner:
         parts = [self._interval(number) for number in range(first, last)]
         if not parts:
             return np.zeros((0, 3)), np.zeros(0, np.float32)
-        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        points, shares = zip(*parts, strict=True)
+        return np.concatenate(points), np.concatenate(shares)
 
     def _interval(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """The lines scanned from place `number` to the next; vehicles stand where they are at the former."""

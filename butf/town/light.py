@@ -70,7 +70,7 @@ class Lighting:
         up = 0.5 + 0.5 * surface.normal[:, 2]
         bounce = 0.10 * (1 - up) * (1 + 3 * condition.snow)
         energy = (visible.sky * 0.85 + 0.06 + 0.10 * up + bounce)[:, None] * self.ambient
-        if visible.sun is not None:
+        if visible.sun is not None and self._sky.sun is not None:
             slope = along(surface.normal, self._sky.sun[0])
             leaf = surface.kind == CLASS["vegetation"]
             slope = np.where(leaf, 0.35 + 0.65 * np.clip(slope, 0, 1), np.clip(slope, 0, 1))
@@ -83,7 +83,7 @@ class Lighting:
 
     def shade(self, surface: Surface, energy: np.ndarray) -> np.ndarray:
         """Colours (N, 3) in linear light, without reflections and fog."""
-        colour = surface.albedo * energy
+        colour: np.ndarray = surface.albedo * energy
         return colour + self.emission(surface) if self._condition.glow else colour
 
     def simple(self, surface: Surface) -> np.ndarray:
@@ -144,11 +144,12 @@ class Lighting:
 
     def _headlights(self, surface: Surface, eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
         """The camera car's own beam: dipped, so that it falls off above the horizon."""
-        towards = surface.point - (eye - np.float32([0, 0, 0.9]))
+        towards = surface.point - (eye - np.array([0, 0, 0.9], np.float32))
         r2 = np.einsum("ij,ij->i", towards, towards) + 1
         towards = towards / np.sqrt(r2)[:, None]
         cone = np.clip((along(towards, forward) - 0.8) / 0.2, 0, 1) ** 1.3
         dip = np.clip(0.05 - towards[:, 2] * 1.2, 0.012, 0.2)
         slope = np.clip(0.05 - np.einsum("ij,ij->i", towards, surface.normal), 0, 1)
         power = cone * dip * slope * (self._condition.headlights * 300) / (r2 + 30)
-        return power[:, None] * np.float32([1.0, 0.96, 0.88])
+        beam: np.ndarray = power[:, None] * np.array([1.0, 0.96, 0.88], np.float32)
+        return beam

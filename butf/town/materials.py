@@ -34,7 +34,8 @@ class Materials:
     """Texture numbers by name; `roads` is a list of `ROAD_KINDS` road textures."""
 
     def __init__(self, atlas: Atlas, rng: np.random.Generator):
-        self._atlas, self._rng, self.ids = atlas, rng, {}
+        self._atlas, self._rng = atlas, rng
+        self.ids: dict[str, int] = {}
         for name, (rgb, nir, kind, grain, stain) in _PLAIN.items():
             self._add(name, Canvas(1, 1, rgb, nir, kind), grain, stain)
         self._add("paving", self._paving(), 4, 5)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from butf.town.canvas import SIZE
+from butf.town.canvas import SIZE, Numbers
 
 # columns of Mesh.table
 NORMAL, UV0, UV1, UV2, TINT = slice(0, 3), slice(3, 5), slice(5, 7), slice(7, 9), slice(9, 12)
@@ -30,7 +31,7 @@ class Mesh:
         table[:, DENSITY] /= scale
         return Mesh(self.points @ (turn * np.float32(scale)) + np.array([x, y, z], np.float32), table)
 
-    def tinted(self, tint) -> Mesh:
+    def tinted(self, tint: Numbers) -> Mesh:
         """Every triangle with a negative tint (paint, see `PAINT`) gets this one."""
         table = self.table.copy()
         table[table[:, 9] < 0, TINT] = tint
@@ -56,10 +57,21 @@ class Builder:
     """Collects quadrilaterals and convex polygons; `mesh()` packs them. Corners go round the outline."""
 
     def __init__(self) -> None:
-        self._quads: list[tuple] = []
+        self._quads: list[tuple[float, ...]] = []
         self._surfaces = 0
 
-    def quad(self, a, b, c, d, texture: int, uv=(0, 0, 1, 1), tint=WHITE, kind: int = 0, same: bool = False) -> None:
+    def quad(
+        self,
+        a: Numbers,
+        b: Numbers,
+        c: Numbers,
+        d: Numbers,
+        texture: int,
+        uv: Sequence[float] = (0, 0, 1, 1),
+        tint: Numbers = WHITE,
+        kind: int = 0,
+        same: bool = False,
+    ) -> None:
         """`uv`: (u0, v0, u1, v1) of corners a and c, or eight numbers. `same` continues the surface before it."""
         if len(uv) == 4:
             u0, v0, u1, v1 = uv
@@ -68,15 +80,43 @@ class Builder:
             self._surfaces += 1
         self._quads.append((*a, *b, *c, *d, *uv, texture, *tint, kind, self._surfaces - 1))
 
-    def polygon(self, corners, texture: int, metres: float, tint=WHITE, kind: int = 0) -> None:
+    def face(
+        self,
+        corners: Sequence[Numbers],
+        texture: int,
+        uv: Sequence[float] = (0, 0, 1, 1),
+        tint: Numbers = WHITE,
+        kind: int = 0,
+        same: bool = False,
+    ) -> None:
+        """`quad` of four corners in one list."""
+        a, b, c, d = corners
+        self.quad(a, b, c, d, texture, uv, tint, kind, same)
+
+    def polygon(
+        self, corners: Sequence[Numbers], texture: int, metres: float, tint: Numbers = WHITE, kind: int = 0
+    ) -> None:
         """A convex, level polygon with the texture laid over the ground, `metres` a tile."""
         corners = [tuple(corner) for corner in corners]
         for k in range(1, len(corners) - 1, 2):
-            four = [corners[0], corners[k], corners[k + 1], corners[min(k + 2, len(corners) - 1)]]
+            four = corners[0], corners[k], corners[k + 1], corners[min(k + 2, len(corners) - 1)]
             uv = tuple(value / metres for corner in four for value in corner[:2])
             self.quad(*four, texture, uv, tint, kind, same=k > 1)
 
-    def box(self, centre, axis, length, width, z0, height, texture, tint=WHITE, kind=0, taper=1.0, tile=2.0) -> None:
+    def box(
+        self,
+        centre: Numbers,
+        axis: Numbers,
+        length: float,
+        width: float,
+        z0: float,
+        height: float,
+        texture: int,
+        tint: Numbers = WHITE,
+        kind: int = 0,
+        taper: float = 1.0,
+        tile: float = 2.0,
+    ) -> None:
         """A box along the unit vector `axis` without a floor; `taper` shrinks its top."""
         (cx, cy), (ax, ay) = centre, axis
         corners = []
@@ -89,15 +129,27 @@ class Builder:
             side = length if i % 2 == 0 else width
             uv = (0, height / tile, side / tile, 0)
             self.quad(corners[i], corners[j], corners[4 + j], corners[4 + i], texture, uv, tint, kind)
-        self.quad(*corners[4:], texture, (0, 0, length / tile, width / tile), tint, kind)
+        self.face(corners[4:], texture, (0, 0, length / tile, width / tile), tint, kind)
 
-    def pole(self, x, y, z0, height, radius, texture, tint=WHITE, kind=0, taper=1.0, sides=6) -> None:
+    def pole(
+        self,
+        x: float,
+        y: float,
+        z0: float,
+        height: float,
+        radius: float,
+        texture: int,
+        tint: Numbers = WHITE,
+        kind: int = 0,
+        taper: float = 1.0,
+        sides: int = 6,
+    ) -> None:
         """An upright prism that tapers; its sides count as one surface."""
         ring = [(np.cos(a), np.sin(a)) for a in np.arange(sides) * 2 * np.pi / sides]
         for i, (p, q) in enumerate(zip(ring, ring[1:] + ring[:1], strict=True)):
-            low = [(x + radius * k[0], y + radius * k[1], z0) for k in (p, q)]
-            top = [(x + radius * taper * k[0], y + radius * taper * k[1], z0 + height) for k in (q, p)]
-            self.quad(*low, *top, texture, (0, 0, 0.3, height / 2), tint, kind, same=i > 0)
+            a, b = ((x + radius * k[0], y + radius * k[1], z0) for k in (p, q))
+            c, d = ((x + radius * taper * k[0], y + radius * taper * k[1], z0 + height) for k in (q, p))
+            self.quad(a, b, c, d, texture, (0, 0, 0.3, height / 2), tint, kind, same=i > 0)
 
     def mesh(self) -> Mesh:
         if not self._quads:

@@ -47,7 +47,7 @@ class Plan:
     def at(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 2) in the middle of the road and headings (N,) radians from east at `s` metres along the route."""
 
-        def point(q):
+        def point(q: np.ndarray) -> np.ndarray:
             return np.stack([np.interp(q, self.along, self.centre[:, k]) for k in (0, 1)], axis=-1)
 
         ahead = point(s + 1.5) - point(s - 1.5)
@@ -67,10 +67,10 @@ class Plan:
         east = [((i, j), (i + 1, j)) for i in range(n - 1) for j in range(n)]
         return east + [((i, j), (i, j + 1)) for i in range(n) for j in range(n - 1)]
 
-    def route_streets(self) -> set[frozenset]:
+    def route_streets(self) -> set[frozenset[Node]]:
         return {frozenset(pair) for pair in pairwise(self.route_nodes)}
 
-    def near_route(self) -> set[frozenset]:
+    def near_route(self) -> set[frozenset[Node]]:
         """Streets that begin or end at a junction of the route: all that are seen from close by."""
         passed = set(self.route_nodes)
         return {frozenset(street) for street in self.streets() if passed & set(street)}
@@ -119,7 +119,7 @@ def _trail(rng: np.random.Generator, nodes: np.ndarray, needed: float) -> tuple[
     best: list[Node] = []
     for _ in range(4000):
         here = (int(rng.integers(1, last + 1)), int(rng.integers(1, last + 1)))
-        trail, used, length, ahead = [here], set(), 0.0, None
+        trail, used, length, ahead = [here], set(), 0.0, (0, 0)
         while length < needed * 1.08 + 30:
             steps = [(1, 0), (-1, 0), (0, 1), (0, -1)]
             steps = [s for s in steps if 1 <= here[0] + s[0] <= last and 1 <= here[1] + s[1] <= last]
@@ -149,4 +149,5 @@ def _rounded(points: list[np.ndarray]) -> np.ndarray:
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.linalg.norm(v)
+    unit: np.ndarray = v / np.linalg.norm(v)
+    return unit

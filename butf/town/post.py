@@ -33,22 +33,23 @@ class Develop:
         if condition.wet > 0.1:
             light = self._drops(light, rng)
         if condition.flare:
-            light = light + np.float32(condition.flare * 0.1) * np.float32([1, 0.7, 0.4])
+            light = light + np.float32(condition.flare * 0.1) * np.array([1, 0.7, 0.4], np.float32)
         if condition.adapt:
             middle = np.median(light[::4, ::4].mean(2))
             light = light * np.float32(np.clip(0.42 / (middle + 0.05), 0.75, 1.6))
         step = np.clip(light * self._vignette * np.float32((_STEPS - 1) / 8), 0, _STEPS - 1).astype(np.uint16)
-        return self._curve[step]
+        curved: np.ndarray = self._curve[step]
+        return curved
 
     def _bloom(self, light: np.ndarray) -> np.ndarray:
         """Light scattered by the lens round what is over-exposed, worked out at a quarter of the size."""
-        bright = np.clip(light - 1, 0, 4)
+        bright: np.ndarray = np.clip(light - 1, 0, 4)
         if bright.max() == 0:
             return bright
         height, width = self._shape
         small = bright.reshape(height // 4, 4, width // 4, 4, 3).mean((1, 3))
-        glow = sum(_blurred(_blurred(small, sigma / 4, 0), sigma / 4, 1) for sigma in self._spreads)
-        return _enlarged(_enlarged(glow, 0), 1) * np.float32(0.5)
+        near, far = (_blurred(_blurred(small, sigma / 4, 0), sigma / 4, 1) for sigma in self._spreads)
+        return _enlarged(_enlarged(near + far, 0), 1) * np.float32(0.5)
 
     def _flakes(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = self._shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from embreex import rtcore_scene
@@ -12,6 +13,8 @@ from butf.town.mesh import Mesh
 
 NEAR_TRAFFIC = 14.0  # metres from a vehicle's middle within which its shadow is looked for
 CELL, CELLS = 2.0, 128  # a map of where vehicles are near: size of a cell in metres, cells on a side
+
+_Embree = tuple[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,8 @@ class Scene:
         self._still_table = mesh.table
         self._surfaces = float(mesh.table[:, 15].max()) + 1
         self.table = np.concatenate([mesh.table, np.zeros((8192, 16), np.float32)])
-        self._moving, self._middles = None, np.zeros((0, 2), np.float32)
+        self._moving: _Embree | None = None
+        self._middles = np.zeros((0, 2), np.float32)
 
     def set_traffic(self, mesh: Mesh, middles: np.ndarray) -> None:
         """Vehicles of the next frame; `middles` (V, 2) are their centres."""
@@ -78,7 +82,7 @@ class Scene:
 
         `directions` is (N, 3) or one direction (1, 3) for all.
         """
-        hidden = self._still[0].run(points, directions, dists=reach, query="OCCLUDED") == 0
+        hidden: np.ndarray = self._still[0].run(points, directions, dists=reach, query="OCCLUDED") == 0
         if self._moving is not None:
             cell = ((points[:, :2] - self._corner) * np.float32(1 / CELL)).astype(np.int32)
             np.clip(cell, 0, CELLS - 1, out=cell)
@@ -108,7 +112,7 @@ class Scene:
         return near
 
 
-def _embree(mesh: Mesh) -> tuple:
+def _embree(mesh: Mesh) -> _Embree:
     """The scene and the mesh object that must live as long as it."""
     scene = rtcore_scene.EmbreeScene()
     return scene, TriangleMesh(scene, np.ascontiguousarray(mesh.points))

@@ -64,13 +64,14 @@ class Renderer:
         yaw = float(self.poses.yaw[index])
         rng = stream(self._district.config, "frame", self._district.split, self._condition.name, index)
 
-        forward = np.float32([np.cos(yaw), np.sin(yaw), 0])
+        forward = np.array([np.cos(yaw), np.sin(yaw), 0], np.float32)
         directions, axial = self._rays.centres(yaw)
         hits = self._scene.first_hits(_repeated(eye, len(directions)), directions)
         seen = np.flatnonzero(hits.row >= 0)
         surface = self._surfaces.at(eye, directions[seen], _taken(hits, seen))
         visible = self._lighting.visibility(surface, self._rays.phase[seen])
-        visible = Visibility(*(None if x is None else self._smoothed(x, seen) for x in (visible.sky, visible.sun)))
+        sun = None if visible.sun is None else self._smoothed(visible.sun, seen)
+        visible = Visibility(self._smoothed(visible.sky, seen), sun)
         energy = self._lighting.energy(surface, visible, eye, forward)
         light = self._composed(directions, seen, surface, energy)
         if self._samples > 1:
@@ -113,7 +114,7 @@ class Renderer:
         image[seen] = values
         return image.reshape(self.camera.height, self.camera.width)
 
-    def _composed(self, directions, seen, surface: Surface, energy: np.ndarray) -> np.ndarray:
+    def _composed(self, directions: np.ndarray, seen: np.ndarray, surface: Surface, energy: np.ndarray) -> np.ndarray:
         """Linear light (N, 3) along all directions: the sky's where nothing is `seen`, else of the lit surface."""
         light = np.empty((len(directions), 3), np.float32)
         missed = np.ones(len(directions), bool)
@@ -126,7 +127,8 @@ class Renderer:
 
     def _hazy(self, colour: np.ndarray, distance: np.ndarray) -> np.ndarray:
         clear = np.exp(-distance * np.float32(self._condition.fog))[:, None]
-        return colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
+        seen: np.ndarray = colour * clear + self._sky.horizon * np.float32(0.9) * (1 - clear)
+        return seen
 
     def _mirror(self, colour: np.ndarray, directions: np.ndarray, surface: Surface) -> None:
         """Adds what glass and wet ground mirror. Dry glass shows the sky or a darker grey street."""
@@ -156,9 +158,12 @@ class Renderer:
         """Averages neighbouring pixels so that the four phases of sky directions blend into all eight."""
         total = _blurred(self._image(seen, values, 0.0))
         weight = _blurred(self._image(seen, np.ones_like(values), 0.0))
-        return total.ravel()[seen] / weight.ravel()[seen]
+        smooth: np.ndarray = total.ravel()[seen] / weight.ravel()[seen]
+        return smooth
 
-    def _refined(self, pixels, centre: _Centres, eye, forward, yaw: float) -> np.ndarray:
+    def _refined(
+        self, pixels: np.ndarray, centre: _Centres, eye: np.ndarray, forward: np.ndarray, yaw: float
+    ) -> np.ndarray:
         """Linear light (P, 3) of pixels as the mean of four rays.
 
         A ray takes over the light that falls on the same surface at a pixel centre next to it; only the others
@@ -174,7 +179,8 @@ class Renderer:
             visible = self._lighting.visibility(own, (seen[alone] & 3).astype(np.int8))
             energy[alone] = self._lighting.energy(own, visible, eye, forward)
         light = self._composed(directions, seen, surface, energy)
-        return np.minimum(light, 6.0).reshape(-1, 4, 3).mean(1)
+        means: np.ndarray = np.minimum(light, 6.0).reshape(-1, 4, 3).mean(1)
+        return means
 
 
 class _Centres:
@@ -229,4 +235,5 @@ def _blurred(image: np.ndarray) -> np.ndarray:
     """Weights 1, 2, 1 along both axes."""
     image = np.pad(image, 1, mode="edge")
     image = image[:-2] + 2 * image[1:-1] + image[2:]
-    return image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]
+    blurred: np.ndarray = image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]
+    return blurred

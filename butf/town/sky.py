@@ -14,9 +14,9 @@ class Sky:
     def __init__(self, condition: Condition, rng: np.random.Generator):
         self._condition = condition
         self._clouds = fractal_noise(rng, 256, 512, beta=1.5)
-        self.zenith, self.horizon = np.float32(condition.zenith), np.float32(condition.horizon)
-        self.sunlight = np.float32(condition.sunlight)
-        self.sun = None
+        self.zenith, self.horizon = (np.array(colour, np.float32) for colour in (condition.zenith, condition.horizon))
+        self.sunlight = np.array(condition.sunlight, np.float32)
+        self.sun: np.ndarray | None = None
         if condition.sun:
             azimuth, elevation = np.radians(condition.sun)
             self.sun = np.array(
@@ -39,9 +39,11 @@ class Sky:
             colour += self.sunlight * (0.25 * near**24 + 3 * near**900)[:, None]
             grey = grey + 0.15 * near[:, None] ** 4
         shade = 0.86 + 0.10 * self._clouds[(row * 2) & 255, column]
-        return (colour + cover[:, None] * (grey * shade[:, None] - colour)).astype(np.float32)
+        light: np.ndarray = (colour + cover[:, None] * (grey * shade[:, None] - colour)).astype(np.float32)
+        return light
 
 
 def along(vectors: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """(N,) dot products of (N, 3) with one vector, without BLAS: its threads would fight with the other workers."""
-    return np.einsum("ij,j->i", vectors, axis)
+    products: np.ndarray = np.einsum("ij,j->i", vectors, axis)
+    return products

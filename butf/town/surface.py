@@ -93,7 +93,17 @@ class Surfaces:
             beam,
         )
 
-    def _snow(self, albedo, nir, gloss, normal, kind, patches, uv, lane):
+    def _snow(
+        self,
+        albedo: np.ndarray,
+        nir: np.ndarray,
+        gloss: np.ndarray,
+        normal: np.ndarray,
+        kind: np.ndarray,
+        patches: np.ndarray,
+        uv: np.ndarray,
+        lane: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         up, strength = normal[:, 2], self._condition.snow
         cover = np.clip((up - 0.30) * 4 + patches * 0.35, 0, 1)
         wheel = np.abs(np.abs(uv[:, 1] - 0.5) * 2 * HALF_ROAD - 1.6) - 0.75
@@ -103,11 +113,20 @@ class Surfaces:
         leaf = kind == CLASS["vegetation"]
         cover = np.where(leaf, np.clip(up, 0, 1) * 0.75, cover)
         cover = np.minimum(cover * min(strength, 1.3), 0.97).astype(np.float32)
-        white = np.float32([0.80, 0.83, 0.88])
+        white = np.array([0.80, 0.83, 0.88], np.float32)
         albedo = albedo + cover[:, None] * (white - albedo)
         return albedo, nir + cover * (0.72 - nir), gloss * (1 - cover)
 
-    def _water(self, albedo, nir, gloss, normal, point, facing, patches):
+    def _water(
+        self,
+        albedo: np.ndarray,
+        nir: np.ndarray,
+        gloss: np.ndarray,
+        normal: np.ndarray,
+        point: np.ndarray,
+        facing: np.ndarray,
+        patches: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         wet = self._condition.wet
         level = normal[:, 2] > 0.8
         albedo = albedo * np.where(level, 1 - 0.5 * wet, 1 - 0.2 * wet)[:, None].astype(np.float32)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from butf.dataset.areas import Areas, write_areas
+from butf.dataset.areas import Areas, Polygon, write_areas
 from butf.dataset.frames import write_frames
 from butf.town.camera import make_camera
 from butf.town.classes import CLASS_NAMES
-from butf.town.conditions import CONDITIONS
+from butf.town.conditions import CONDITIONS, Condition
 from butf.town.config import SPLITS, TownConfig
 from butf.town.district import District
 from butf.town.plan import Plan
@@ -28,7 +29,7 @@ def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], li
     splits = [split for split in SPLITS if any(split == key[0] for key in chosen)]
     districts = {split: District(config, split) for split in splits}
     write_areas(out / "areas.geojson", _areas(districts))
-    table: dict[str, list] = {}
+    table: dict[str, list[Any]] = {}
     for name, condition in CONDITIONS.items():
         for split in splits:
             if (split, name) in chosen:
@@ -39,7 +40,7 @@ def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], li
     write_frames(out, table, _description(config, shown, lidar))
 
 
-def _rows(config: TownConfig, plan: Plan, condition, kept: list[int]) -> dict[str, list]:
+def _rows(config: TownConfig, plan: Plan, condition: Condition, kept: list[int]) -> dict[str, list[Any]]:
     poses = make_poses(config, plan, condition)
     position = to_utm(poses.position[kept])
     lat, lon = to_lat_lon(position[:, 0], position[:, 1])
@@ -60,7 +61,7 @@ def _rows(config: TownConfig, plan: Plan, condition, kept: list[int]) -> dict[st
     }
 
 
-def _description(config: TownConfig, conditions: list[str], lidar: str) -> dict:
+def _description(config: TownConfig, conditions: list[str], lidar: str) -> dict[str, Any]:
     lat, lon = to_lat_lon(*UTM_ORIGIN)
     seasons = [CONDITIONS[name].at_season(config.season) for name in conditions]
     scale = {"near_m": 1.0, "far_m": 100.0}
@@ -85,7 +86,8 @@ def _description(config: TownConfig, conditions: list[str], lidar: str) -> dict:
 
 
 def _areas(districts: dict[str, District]) -> Areas:
-    areas, streets, buildings = {}, [], []
+    areas: dict[str, tuple[Polygon, ...]] = {}
+    streets, buildings = [], []
     for split, district in districts.items():
         nodes = district.plan.nodes
         low, high = nodes.min((0, 1)) - AREA_MARGIN, nodes.max((0, 1)) + AREA_MARGIN

@@ -60,7 +60,8 @@ def _smooth(rng: np.random.Generator, along: np.ndarray, length: float) -> np.nd
     k = at.astype(int)
     t = at - k
     t = t * t * (3 - 2 * t)
-    return knots[k] * (1 - t) + knots[k + 1] * t
+    smooth: np.ndarray = knots[k] * (1 - t) + knots[k + 1] * t
+    return smooth
 
 
 def quaternions(yaw: np.ndarray) -> np.ndarray:
@@ -73,9 +74,11 @@ def quaternions(yaw: np.ndarray) -> np.ndarray:
 
 def to_utm(position: np.ndarray) -> np.ndarray:
     """(N, 3) easting, northing, altitude of points in the town's frame."""
-    return np.asarray(position, float) + np.array([*UTM_ORIGIN, 0.0])
+    metres: np.ndarray = np.asarray(position, float) + np.array([*UTM_ORIGIN, 0.0])
+    return metres
 
 
-def to_lat_lon(easting: np.ndarray, northing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_lat_lon(easting: float | np.ndarray, northing: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Degrees WGS84 of UTM coordinates in the town's zone."""
-    return utm.to_latlon(np.asarray(easting, float), np.asarray(northing, float), UTM_ZONE, UTM_BAND)
+    lat, lon = utm.to_latlon(np.asarray(easting, float), np.asarray(northing, float), UTM_ZONE, UTM_BAND)
+    return lat, lon

@@ -24,6 +24,8 @@ COLOURS = np.array(
 )
 BUS_COLOURS = np.array([[0.55, 0.05, 0.05], [0.08, 0.18, 0.42], [0.10, 0.34, 0.22], [0.75, 0.72, 0.66]])
 
+Corner = tuple[float, float]  # x, z
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -31,9 +33,9 @@ class Shape:
 
     length: float
     width: float
-    body: tuple  # upper edge of the painted body, rear to front
-    cabin: tuple  # foot and roof of the glazed cabin: ((x, z), ...) four points
-    wheels: tuple  # x of the axles
+    body: tuple[Corner, ...]  # upper edge of the painted body, rear to front
+    cabin: tuple[Corner, Corner, Corner, Corner]  # foot and roof of the glazed cabin
+    wheels: tuple[float, ...]  # x of the axles
     wheel: float = 0.32  # radius
 
 
@@ -142,9 +144,9 @@ def _wheel(builder: Builder, materials: Materials, x: float, y: float, radius: f
     ring = [(x + radius * np.cos(a), radius + radius * np.sin(a)) for a in angles]
     for k in (0, 2, 4):
         corners = [ring[0], ring[k + 1], ring[k + 2], ring[(k + 3) % 8]]
-        builder.quad(*[(px, y + out, pz) for px, pz in corners], materials["tyre"], same=k > 0)
+        builder.face([(px, y + out, pz) for px, pz in corners], materials["tyre"], same=k > 0)
     hub = [(x + radius * 0.5 * np.cos(a), radius + radius * 0.5 * np.sin(a)) for a in angles[::2]]
-    builder.quad(*[(px, y + out * 1.6, pz) for px, pz in hub], materials["metal"], tint=(1.8, 1.8, 1.8), kind=12)
+    builder.face([(px, y + out * 1.6, pz) for px, pz in hub], materials["metal"], tint=(1.8, 1.8, 1.8), kind=12)
 
 
 class Fleet:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -189,7 +190,7 @@ def _results(tasks: list[Task], workers: int) -> Iterator[int]:
         yield from pool.imap_unordered(_render_all, tasks)
 
 
-_held: dict[str, tuple] = {}  # the district and the traversal a process worked on last
+_held: dict[str, Any] = {}  # the district and the traversal a process worked on last
 
 
 def _renderer(task: Task) -> Renderer:
@@ -201,7 +202,8 @@ def _renderer(task: Task) -> Renderer:
     if _held.get("renderer", (None,))[0] != traversal:
         _held.pop("renderer", None)
         _held["renderer"] = traversal, Renderer(_held["district"][1], CONDITIONS[task.condition], task.samples)
-    return _held["renderer"][1]
+    renderer: Renderer = _held["renderer"][1]
+    return renderer
 
 
 def _render_all(task: Task) -> int:
