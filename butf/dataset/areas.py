@@ -60,7 +60,8 @@ def _odd(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     crosses = (start[:, 1] > y) != (end[:, 1] > y)
     rise = np.where(end[:, 1] == start[:, 1], 1.0, end[:, 1] - start[:, 1])
     at = start[:, 0] + (y - start[:, 1]) * (end[:, 0] - start[:, 0]) / rise
-    return (crosses & (x < at)).sum(axis=1) % 2 == 1
+    odd: np.ndarray = (crosses & (x < at)).sum(axis=1) % 2 == 1
+    return odd
 
 
 def _edges(polygon: Polygon) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +104,9 @@ def read_areas(path: Path | str) -> Areas:
 _EXPECTED = "expected an area with its split, a street or a building, with longitude, latitude in degrees"
 
 
-def _sort_in(feature: Any, areas: dict[str, list[Polygon]], streets: list, buildings: list) -> None:
+def _sort_in(
+    feature: Any, areas: dict[str, list[Polygon]], streets: list[np.ndarray], buildings: list[Polygon]
+) -> None:
     properties, geometry = feature["properties"] or {}, feature["geometry"]
     kind, coordinates = properties.get("kind"), geometry["coordinates"]
     if kind == "street":
@@ -129,15 +132,16 @@ def _line(coordinates: Any, least: int) -> np.ndarray:
     return points
 
 
-def _feature(form: str, coordinates: list, **properties: str) -> dict:
+def _feature(form: str, coordinates: list[Any], **properties: str) -> dict[str, Any]:
     return {"type": "Feature", "properties": properties, "geometry": {"type": form, "coordinates": coordinates}}
 
 
-def _points(line: np.ndarray) -> list:
+def _points(line: np.ndarray) -> list[Any]:
     # Eight decimals of a degree are a millimetre.
-    return np.round(np.asarray(line, float), 8).tolist()
+    points: list[Any] = np.round(np.asarray(line, float), 8).tolist()
+    return points
 
 
-def _rings(polygon: Polygon) -> list:
+def _rings(polygon: Polygon) -> list[Any]:
     """Rings with the first point repeated at the end, as RFC 7946 wants them."""
     return [_points(ring if np.array_equal(ring[0], ring[-1]) else np.vstack([ring, ring[:1]])) for ring in polygon]

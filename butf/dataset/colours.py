@@ -50,13 +50,15 @@ def palette() -> np.ndarray:
 def painted(values: np.ndarray, scheme: str, low: float | None, high: float | None) -> np.ndarray:
     """(H, W) finite values -> (H, W, 3) uint8 by "ramp" (log scale), "grey" (linear scale) or "palette" (ids)."""
     if scheme == "palette":
-        return palette()[np.clip(np.rint(values), 0, 255).astype(np.int64)]
+        colours: np.ndarray = palette()[np.clip(np.rint(values), 0, 255).astype(np.int64)]
+        return colours
     if scheme == "grey":
         low, high = 0.0 if low is None else low, 1.0 if high is None else high
         return np.repeat(np.rint(255 * np.clip((values - low) / (high - low), 0, 1)).astype(np.uint8)[..., None], 3, -1)
     low, high = 1.0 if low is None else low, 100.0 if high is None else high
     share = np.log(np.clip(values, low, high) / low) / np.log(high / low)
-    return ramp()[np.rint(255 * share).astype(np.int64)]
+    shaded: np.ndarray = ramp()[np.rint(255 * share).astype(np.int64)]
+    return shaded
 
 
 def srgb(oklab: np.ndarray) -> np.ndarray:
@@ -73,4 +75,5 @@ def srgb(oklab: np.ndarray) -> np.ndarray:
     )
     linear = np.clip(linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(255 * encoded).astype(np.uint8)
+    pixels: np.ndarray = np.rint(255 * encoded).astype(np.uint8)
+    return pixels

@@ -43,7 +43,8 @@ def depth_errors(predicted: Map | np.ndarray, truth: Map, low: float = 0.0, high
 def resized(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(h, w) array -> `shape` (H, W) by bilinear interpolation between pixel centres, edges repeated."""
     rows, columns = (_weights(old, new) for old, new in zip(values.shape, shape, strict=True))
-    return rows @ values @ columns.T
+    mixed: np.ndarray = rows @ values @ columns.T
+    return mixed
 
 
 def _weights(old: int, new: int) -> np.ndarray:

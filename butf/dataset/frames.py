@@ -41,8 +41,8 @@ class Frames:
     licence: str
     source: str
     cameras: tuple[Camera, ...]
-    origin: dict | None
-    modalities: dict[str, dict]
+    origin: dict[str, Any] | None
+    modalities: dict[str, dict[str, Any]]
     traversals: tuple[Traversal, ...]
     place: PlaceRule
     frame: np.ndarray
@@ -54,7 +54,7 @@ class Frames:
     lon: np.ndarray | None = None
     time_s: np.ndarray | None = None
     orientation: np.ndarray | None = None
-    noise: dict = field(default_factory=dict)
+    noise: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
     def load(cls, path: Path | str, pictures: bool = True) -> Frames:
@@ -229,7 +229,7 @@ class Frames:
         )
 
 
-def write_frames(root: Path | str, table: Mapping[str, tables.Column], meta: dict) -> None:
+def write_frames(root: Path | str, table: Mapping[str, tables.Column], meta: dict[str, Any]) -> None:
     """Write a data set's frames.csv (columns of `table`, see `tables.COLUMNS`) and dataset.json (`meta`, plain values).
 
     dataset.json comes last: a folder without it is no data set, so a broken-off writer leaves nothing to be found.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,7 @@ def _open(frames: Frames, i: int, found: _Found) -> None:
     for name in frames.modalities:
         path = frames.modality_path(i, name)
         if path is not None:
-            found.read(lambda name=name: frames.modality(i, name), str(path.relative_to(frames.root)))
+            found.read(functools.partial(frames.modality, i, name), str(path.relative_to(frames.root)))
 
 
 def _notes(frames: Frames, sides: dict[str, int], whole: bool) -> tuple[str, ...]:

@@ -63,11 +63,11 @@ class Manifest:
     licence: str
     source: str
     cameras: tuple[Camera, ...]
-    origin: dict | None
-    modalities: dict[str, dict]
+    origin: dict[str, Any] | None
+    modalities: dict[str, dict[str, Any]]
     traversals: tuple[Traversal, ...]
     place: PlaceRule
-    noise: dict
+    noise: dict[str, Any]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -92,7 +92,7 @@ def read_manifest(path: Path) -> Manifest:
     )
 
 
-def utm_zone(origin: dict | None) -> tuple[int, bool] | None:
+def utm_zone(origin: dict[str, Any] | None) -> tuple[int, bool] | None:
     """Zone number and "is on the northern hemisphere" of `origin["utm_zone"]`, None where it is not said.
 
     "33N" and "56S" name hemispheres; latitude bands ("30U") are understood too, except S, which means south.
@@ -115,9 +115,10 @@ class _Check:
         if not fine:
             raise BadInput(f"{self.path}: {fault}; expected {expected}")
 
-    def entries(self, value: dict, key: str) -> list:
+    def entries(self, value: dict[str, Any], key: str) -> list[Any]:
         self.that(isinstance(value.get(key, []), list), f"{key} is not a list", "[{...}, ...]")
-        return value.get(key, [])
+        entries: list[Any] = value.get(key, [])
+        return entries
 
     def built(self, kind: type, entry: Any, key: str, fault: Callable[[Any], str | None]) -> Any:
         """A dataclass from a JSON object, with its own check applied."""
@@ -163,7 +164,7 @@ def _traversal_fault(traversal: Traversal) -> str | None:
     return None if isinstance(traversal.labels, bool) else "labels must be true or false"
 
 
-def _traversals(value: dict, check: _Check) -> tuple[Traversal, ...]:
+def _traversals(value: dict[str, Any], check: _Check) -> tuple[Traversal, ...]:
     entries = check.entries(value, "traversals")
     traversals = tuple(check.built(Traversal, entry, "traversals", _traversal_fault) for entry in entries)
     names = [traversal.name for traversal in traversals]
@@ -172,20 +173,21 @@ def _traversals(value: dict, check: _Check) -> tuple[Traversal, ...]:
     return traversals
 
 
-def _origin(origin: Any, check: _Check) -> dict | None:
+def _origin(origin: Any, check: _Check) -> dict[str, Any] | None:
     if origin is None:
         return None
     form = '{"lat": 48.8, "lon": 2.3, "utm_zone": "31N"} or null'
     check.that(isinstance(origin, dict), f"origin is {origin!r}", form)
     check.that(all(_is_number(origin.get(key, 0.0)) for key in ("lat", "lon")), f"origin is {origin!r}", form)
+    checked: dict[str, Any] = origin
     try:
-        utm_zone(origin)
+        utm_zone(checked)
     except ValueError:
-        check.that(False, f"origin has utm_zone {origin['utm_zone']!r}", form)
-    return origin
+        check.that(False, f"origin has utm_zone {checked['utm_zone']!r}", form)
+    return checked
 
 
-def _modality(name: str, entry: Any, check: _Check) -> dict:
+def _modality(name: str, entry: Any, check: _Check) -> dict[str, Any]:
     check.that(name in MODALITIES, f"modality {name!r} is unknown", " or ".join(MODALITIES))
     check.that(isinstance(entry, dict), f"modality {name} is {entry!r}", '{"near_m": 1, "far_m": 100} or {}')
     near, far = entry.get("near_m", 1.0), entry.get("far_m", 100.0)
@@ -194,10 +196,11 @@ def _modality(name: str, entry: Any, check: _Check) -> dict:
     classes = entry.get("classes", [])
     fine = isinstance(classes, list) and len(classes) < 256 and all(isinstance(word, str) for word in classes)
     check.that(fine, f"modality {name} has classes {classes!r}", "a list of at most 255 names")
-    return entry
+    checked: dict[str, Any] = entry
+    return checked
 
 
-def _noise(noise: dict, check: _Check) -> dict:
+def _noise(noise: dict[str, Any], check: _Check) -> dict[str, Any]:
     for name, levels in noise.items():
         check.that(name in ("rgb", "reflectance"), f"noise is given for {name!r}", "rgb or reflectance")
         values = list(levels.values()) if isinstance(levels, dict) else [levels]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 
-def level(noise: dict, modality: str, condition: str) -> float:
+def level(noise: dict[str, Any], modality: str, condition: str) -> float:
     """Standard deviation declared in dataset.json (1 = full scale): one number, or one a condition; 0 when not said."""
     declared = noise.get(modality, 0.0)
     return float(declared.get(condition, 0.0) if isinstance(declared, dict) else declared)
@@ -19,4 +20,5 @@ def add_noise(values: np.ndarray, std: float, key: str) -> np.ndarray:
         return values
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
     noise = np.random.default_rng(seed).standard_normal(values.shape, dtype=np.float32)
-    return np.clip(np.rint(values + noise * np.float32(255 * std)), 0, 255).astype(np.uint8)
+    noisy: np.ndarray = np.clip(np.rint(values + noise * np.float32(255 * std)), 0, 255).astype(np.uint8)
+    return noisy

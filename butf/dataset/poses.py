@@ -25,4 +25,5 @@ def quaternions(rotations: np.ndarray) -> np.ndarray:
 def angles_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(Q, 4) and (D, 4) unit quaternions -> (Q, D) degrees of the rotation from one to the other, 0 to 180."""
     cosine = np.abs(np.asarray(first) @ np.asarray(second).T)
-    return np.degrees(2 * np.arccos(np.clip(cosine, 0, 1)))
+    degrees: np.ndarray = np.degrees(2 * np.arccos(np.clip(cosine, 0, 1)))
+    return degrees

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import torch
 from PIL import Image
@@ -13,7 +15,16 @@ from butf.dataset.modalities import Encoding, Map
 SIDE_STRIDE = 4
 
 
-class Samples(Dataset):
+class Sample(TypedDict):
+    """A picture and its encoded side map, see `Samples`."""
+
+    image: torch.Tensor
+    side: torch.Tensor
+    valid: torch.Tensor
+    index: int
+
+
+class Samples(Dataset[Sample]):
     """Pictures and encoded side maps of some frames of a data set.
 
     Item k is a dict of `image` (3, H, W) uint8, `side` (1, H // 4, W // 4) float32 encoded to 0..1, `valid`
@@ -50,7 +61,7 @@ class Samples(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, k: int) -> dict[str, torch.Tensor | int]:
+    def __getitem__(self, k: int) -> Sample:
         if not self._kept[k]:
             self._fill(k)
         return {
@@ -67,7 +78,7 @@ class Samples(Dataset):
             picture = picture.resize(self.size, Image.Resampling.BILINEAR)
         self._images[k] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
         self._sides[k], self._valid[k] = 0, False
-        if self.encoding is not None:
+        if self.encoding is not None and self.modality is not None:
             side = self.frames.modality(index, self.modality)
             if side is not None:
                 self._sides[k], self._valid[k] = self._encoded(side, self.encoding)
@@ -89,4 +100,5 @@ def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         ((np.arange(new) + 0.5) * old / new).astype(np.int64)
         for new, old in zip(reversed(size), values.shape, strict=True)
     )
-    return values[rows[:, None], columns]
+    taken: np.ndarray = values[rows[:, None], columns]
+    return taken

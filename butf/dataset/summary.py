@@ -86,6 +86,7 @@ def depth_histogram(frames: Frames, maps: int = READ, bins: int = BINS) -> Depth
     inside, below, above, pixels = np.zeros(bins, np.int64), 0, 0, 0
     for i in chosen.tolist():
         side = frames.modality(i, "depth")
+        assert side is not None
         metres = side.values[side.valid].astype(np.float64)
         inside += np.histogram(metres, edges)[0]
         below += int((metres < edges[0]).sum())

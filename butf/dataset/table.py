@@ -26,7 +26,7 @@ COLUMNS = ("frame", "traversal", "condition", "split", *DECIMALS)
 FRAME_NAME = re.compile(r"\w[\w .+-]*/\w[\w .+-]*")
 SHOWN_FAULTS = 3
 KEPT_FAULTS = 1000  # of each kind: the rest are counted only
-Column = Sequence | np.ndarray
+Column = Sequence[Any] | np.ndarray
 Pair = tuple[np.ndarray, np.ndarray]
 AGREEMENT_M = 5.0
 
@@ -170,6 +170,7 @@ def positions(table: Table, zone: tuple[int, bool] | None) -> tuple[np.ndarray, 
         table.mark(gap > AGREEMENT_M, "lat, lon", [f"{value:.1f}" for value in gap], fix)
     elif metres is not None and zone is not None:
         degrees = _to_degrees(table, metres, zone)
+    assert metres is not None  # of either form
     east, north = metres
     lat, lon = degrees or (None, None)
     return np.stack([east, north, np.zeros_like(east) if altitude is None else altitude], axis=1), lat, lon

@@ -121,7 +121,7 @@ def camera_of(frames: Frames, size: tuple[int, int], picture: Path) -> Camera:
 def samples(depth: Path, reflectance: Path | None, filling: Filling) -> Sparse:
     """What was measured in a frame. A sample without reflectance takes that of the nearest with one."""
     points = read_map(depth, filling.depth)
-    if reflectance is None:
+    if reflectance is None or filling.reflectance is None:
         return Sparse.of(points, None)
     returns = read_map(reflectance, filling.reflectance)
     if returns.valid.shape != points.valid.shape:

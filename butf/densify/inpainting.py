@@ -72,10 +72,10 @@ def inpaint(
     levels = [_Level.of(sparse, picture, occluded, settings)]
     for _ in range(settings.scales - 1):
         levels.append(levels[-1].halved())
-    found, visible = None, None
+    coarsest = levels.pop()
+    found, visible = _solved(coarsest.to(device), coarsest.nearest().to(device), settings)
     for level in reversed(levels):
-        start = level.nearest() if found is None else level.refined(found)
-        found, visible = _solved(level.to(device), start.to(device), settings)
+        found, visible = _solved(level.to(device), level.refined(found).to(device), settings)
     depth, *rest = found.cpu().numpy()
     reflectance = None if sparse.reflectance is None else np.clip(rest[0], 0, 1)
     return Filled(np.exp(depth), reflectance, visible.cpu().numpy())
@@ -114,7 +114,10 @@ class _Level:
         fours = _fours(self.samples[0])
         rank = fours + torch.where(_fours(self.kept), 0.0, 1e3) + torch.where(_fours(self.measured), 0.0, 1e6)
         best = rank.argmin(dim=-1, keepdim=True)
-        taken = lambda values: _fours(values).gather(-1, best)[..., 0]  # noqa: E731
+
+        def taken(values: torch.Tensor) -> torch.Tensor:
+            return _fours(values).gather(-1, best)[..., 0]
+
         samples = torch.stack([taken(channel) for channel in self.samples])
         grey = _fours(self.grey).mean(dim=-1)
         return _Level(samples, taken(self.measured), taken(self.kept), taken(self.alpha), grey)

@@ -59,9 +59,8 @@ def project(cloud: Cloud, camera: Camera) -> Sparse:
     shape = (camera.height, camera.width)
     depth = np.zeros(camera.height * camera.width, np.float32)
     depth[pixel[order]] = z[rows[order]]
-    reflectance = None
-    if cloud.reflectance is not None:
-        reflectance = np.zeros_like(depth)
-        reflectance[pixel[order]] = cloud.reflectance[rows[order]]
-        reflectance = reflectance.reshape(shape)
-    return Sparse(depth.reshape(shape), reflectance)
+    if cloud.reflectance is None:
+        return Sparse(depth.reshape(shape), None)
+    reflectance = np.zeros_like(depth)
+    reflectance[pixel[order]] = cloud.reflectance[rows[order]]
+    return Sparse(depth.reshape(shape), reflectance.reshape(shape))

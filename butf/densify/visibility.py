@@ -49,15 +49,18 @@ def occlusion(depth: np.ndarray, camera: Camera) -> np.ndarray:
         behind = target[z[:count] < limit[target]]
         covered[behind] |= np.uint8(1 << _sector(-down, -right))
     counts = np.unpackbits(covered[:, None], axis=1).sum(axis=1, dtype=np.uint8)
-    return counts.reshape(-1, stride)[border:-border, border:-border]
+    covers: np.ndarray = counts.reshape(-1, stride)[border:-border, border:-border]
+    return covers
 
 
 def _reach(rows: np.ndarray, columns: np.ndarray, z: np.ndarray, camera: Camera) -> np.ndarray:
     """(N,) pixels around each sample that its surface covers, judged by how far its neighbours in space are."""
     x = (columns + 0.5 - camera.cx) / camera.fx * z
     y = (rows + 0.5 - camera.cy) / camera.fy * z
-    distance, _ = cKDTree(np.stack([x, y, z], axis=1)).query(np.stack([x, y, z], axis=1), k=[NEIGHBOURS + 1])
-    return np.clip(camera.fx * distance[:, 0] / z, NEAREST_PX, FARTHEST_PX)
+    points = np.stack([x, y, z], axis=1)
+    distance = np.asarray(cKDTree(points).query(points, k=[NEIGHBOURS + 1])[0])
+    reach: np.ndarray = np.clip(camera.fx * distance[:, 0] / z, NEAREST_PX, FARTHEST_PX)
+    return reach
 
 
 def _offsets(radius: int) -> list[tuple[float, int, int]]:

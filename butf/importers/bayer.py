@@ -22,12 +22,13 @@ def demosaic(mosaic: np.ndarray) -> np.ndarray:
     cross = (beside + above) / 2
     rgb = np.empty((*mosaic.shape, 3), np.float32)
     # At the green of the even rows, the blue, the red, and the green of the odd rows: where red, green, blue come from.
-    for row, column, sources in (
+    origins: tuple[tuple[int, int, tuple[np.ndarray, ...]], ...] = (
         (0, 0, (above, middle, beside)),
         (0, 1, (corners, cross, middle)),
         (1, 0, (middle, cross, corners)),
         (1, 1, (beside, middle, above)),
-    ):
+    )
+    for row, column, sources in origins:
         for channel, source in enumerate(sources):
             rgb[row::2, column::2, channel] = source[row::2, column::2]
     return np.rint(rgb).astype(np.uint8)
@@ -62,4 +63,5 @@ class Undistortion:
         places, weights = self._corners
         flat = picture.reshape(-1, 3)
         total = sum(flat[place] * weight for place, weight in zip(places, weights, strict=True))
-        return np.rint(total).astype(np.uint8).reshape(picture.shape)
+        undistorted: np.ndarray = np.rint(total).astype(np.uint8).reshape(picture.shape)
+        return undistorted

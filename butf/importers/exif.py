@@ -92,7 +92,7 @@ def _degrees(value: Any) -> float | None:
     known = [part for part in parts[:3] if part is not None]
     if not known or len(known) < len(parts[:3]):
         return None
-    return sum(part / 60**power for power, part in enumerate(known))
+    return sum(part / 60.0**power for power, part in enumerate(known))
 
 
 def _altitude(gps: Mapping[int, Any]) -> float | None:
@@ -104,13 +104,14 @@ def _altitude(gps: Mapping[int, Any]) -> float | None:
 def _gps_time(gps: Mapping[int, Any]) -> float | None:
     date, clock = str(gps.get(GPS.GPSDateStamp, "")).strip("\0 "), gps.get(GPS.GPSTimeStamp)
     parts = [_number(part) for part in clock] if isinstance(clock, Sequence) else []
-    if len(parts) != 3 or None in parts:
+    known = [part for part in parts if part is not None]
+    if not len(parts) == len(known) == 3:
         return None
     try:
         day = datetime.strptime(date.replace("-", ":"), "%Y:%m:%d").replace(tzinfo=UTC)
     except ValueError:
         return None
-    hours, minutes, seconds = parts
+    hours, minutes, seconds = known
     return day.timestamp() + 3600 * hours + 60 * minutes + seconds
 
 

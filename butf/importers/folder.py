@@ -165,7 +165,7 @@ def _table(
         notes.append(f"times were left out: {len(times)} of {len(named)} names have one")
     headings = [one.heading for one in named if one.heading is not None]
     if len(headings) == len(named) and main is not None:
-        quaternion = facing(np.array(headings), *to_degrees(*metres.T, main), main)
+        quaternion = facing(np.array(headings), *to_degrees(metres[:, 0], metres[:, 1], main), main)
         table |= dict(zip(QUATERNION, quaternion.T, strict=True))
     elif headings:
         notes.append(f"headings were left out: {len(headings)} of {len(named)} names have one and a zone")
@@ -182,7 +182,7 @@ def _metres(named: Sequence[Named], zones: Sequence[Zone | None]) -> tuple[np.nd
     others = sorted(set(stated) - {main})
     for zone in others:
         rows = [row for row, its in enumerate(zones) if its == zone]
-        metres[rows] = np.stack(to_metres(*to_degrees(*metres[rows].T, zone), main), axis=1)
+        metres[rows] = np.stack(to_metres(*to_degrees(metres[rows, 0], metres[rows, 1], zone), main), axis=1)
     moved = sum(zone in others for zone in zones)
     words = f"{moved} names in zone {', '.join(map(zone_text, others))} were brought into zone {zone_text(main)}"
     return metres, main, [words] if others else []
@@ -199,8 +199,8 @@ def _meta(
     origin = None
     stated = [zone for zone in zones if zone is not None]
     if stated:
-        middle = [np.median(np.asarray(table[key]))[None] for key in ("easting_m", "northing_m")]
-        (lat,), (lon,) = to_degrees(*middle, commonest(stated))
+        east, north = (np.median(np.asarray(table[key]))[None] for key in ("easting_m", "northing_m"))
+        (lat,), (lon,) = to_degrees(east, north, commonest(stated))
         origin = {"lat": round(float(lat), 6), "lon": round(float(lon), 6), "utm_zone": zone_text(commonest(stated))}
     traversals = list(dict.fromkeys(part.traversal for part in parts))
     return {

@@ -72,4 +72,5 @@ def convergence(lat: np.ndarray, lon: np.ndarray, zone: Zone) -> np.ndarray:
     tan(convergence) = tan(lon - central meridian) sin(lat), on the sphere.
     """
     off = np.radians((np.asarray(lon) - (6 * zone[0] - 183) + 180) % 360 - 180)
-    return np.arctan(np.tan(off) * np.sin(np.radians(lat)))
+    angle: np.ndarray = np.arctan(np.tan(off) * np.sin(np.radians(lat)))
+    return angle

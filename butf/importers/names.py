@@ -57,7 +57,9 @@ def parse_name(path: Path) -> Named | None:
         raise BadInput(
             f"{path} has latitude {lat:g} and longitude {lon:g}; expected -90 to 90 and -180 to 180 degrees: {hint}"
         )
-    return Named(path, east, north, _zone(path, *fields[2:4], lat), lat, lon, _number(fields[8]), _time(fields[12]))
+    return Named(
+        path, east, north, _zone(path, fields[2], fields[3], lat), lat, lon, _number(fields[8]), _time(fields[12])
+    )
 
 
 def settle_zone(named: Sequence[Named], given: str | None) -> list[Zone | None]:
@@ -91,7 +93,8 @@ def check_positions(named: Sequence[Named], zones: Sequence[Zone | None]) -> Non
         if zone is None or not both:
             continue
         metres = np.array([(one.east, one.north) for one in both])
-        found = np.stack(to_metres(*np.array([(one.lat, one.lon) for one in both], float).T, zone), axis=1)
+        lat, lon = np.array([(one.lat, one.lon) for one in both], float).T
+        found = np.stack(to_metres(lat, lon, zone), axis=1)
         gaps = np.hypot(*(found - metres).T)
         wrong = ~(gaps <= AGREEMENT_M)  # far from its zone a point has no metres at all
         if wrong.any():
@@ -141,9 +144,9 @@ def _zone(path: Path, number: str, letter: str, lat: float | None) -> Zone | Non
     band = letter.strip().upper()
     if not number.strip().isdecimal() or not 1 <= int(number) <= 60 or not re.fullmatch("[C-HJ-NP-X]?", band):
         raise BadInput(f"{path} has UTM zone {number!r} {letter!r}; expected 1 to 60 and a latitude band, C to X")
-    if not band and lat is None:
-        return None
-    return int(number), band >= "N" if band else lat >= 0
+    if band:
+        return int(number), band >= "N"
+    return None if lat is None else (int(number), lat >= 0)
 
 
 def _number(text: str) -> float | None:
@@ -160,6 +163,7 @@ def _time(text: str) -> float | None:
     if match is None:
         return None
     try:
-        return datetime(*(int(part or 0) for part in match.groups()), tzinfo=UTC).timestamp()
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None

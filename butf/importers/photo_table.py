@@ -56,7 +56,8 @@ def find_table(src: Path, given: Path | None) -> tuple[Path | None, str]:
     if given is not None:
         _columns(given, _rows(given)[0], needed=True)
         return given, ""
-    fitting, others = [], []
+    fitting: list[Path] = []
+    others: list[Path] = []
     for path in sorted(path for path in src.iterdir() if path.suffix.lower() == ".csv" and path.is_file()):
         header = _rows(path)[0]
         columns = _columns(path, header, needed=any(_find(header, key) is not None for key in ("lat", "lon")))
@@ -122,7 +123,7 @@ def _columns(path: Path, header: Sequence[str], needed: bool) -> dict[str, int]:
 
 
 def _check_order(
-    path: Path, header: Sequence[str], columns: Mapping[str, int], cells: Sequence[tuple[int, dict]]
+    path: Path, header: Sequence[str], columns: Mapping[str, int], cells: Sequence[tuple[int, Mapping[str, str]]]
 ) -> None:
     """`BadInput` where latitude and longitude are swapped for certain: most latitudes are beyond 90 degrees and all
     would be in range the other way round."""
@@ -171,7 +172,7 @@ def degrees(text: str) -> float:
         value = _number(text)
         return math.nan if value is None else value
     parts = [_number(part or "0") or 0.0 for part in match.groups()[:3]]
-    value = sum(part / 60**power for power, part in enumerate(parts))
+    value = sum(part / 60.0**power for power, part in enumerate(parts))
     return -value if (match[4] or "").upper() in ("S", "W") else value
 
 

@@ -83,7 +83,7 @@ def _same_place(
     centres: np.ndarray, orientation: np.ndarray, place: PlaceRule, rows: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
     """(R, O) bool by the place rule."""
-    same = np.linalg.norm(centres[rows, None] - centres[None, others], axis=2) <= place.radius_m
+    same: np.ndarray = np.linalg.norm(centres[rows, None] - centres[None, others], axis=2) <= place.radius_m
     if place.angle_deg is not None:
         same &= angles_deg(orientation[rows], orientation[others]) <= place.angle_deg
     return same

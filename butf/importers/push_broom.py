@@ -44,7 +44,8 @@ class Scans:
         rows = np.arange(*np.searchsorted(self.time_us, window))
         rows = rows[trajectory.covers(self.time_us[rows], gap_us)]
         step = np.floor(trajectory.along_at(self.time_us[rows]) / STEP_M)
-        return rows[np.unique(step, return_index=True)[1]]
+        chosen: np.ndarray = rows[np.unique(step, return_index=True)[1]]
+        return chosen
 
     def cloud(
         self, rows: np.ndarray, trajectory: Trajectory, camera: np.ndarray, full_scale: float

@@ -11,6 +11,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def _depth(path: Path) -> Map:
     return Map("depth", (millimetres / 1000).astype(np.float32), valid)
 
 
-def _meta(src: Path, out: Path, camera: Camera, place: PlaceRule) -> dict:
+def _meta(src: Path, out: Path, camera: Camera, place: PlaceRule) -> dict[str, Any]:
     return {
         "name": out.name,
         "licence": "as the source; 7-Scenes: research use",

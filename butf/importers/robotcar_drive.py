@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -96,13 +97,18 @@ class FrameJob:
         return (f"{traversal}/rgb/{name}.jpg", *maps)
 
 
-def modalities(choice: Choice) -> dict[str, dict]:
+def modalities(choice: Choice) -> dict[str, dict[str, Any]]:
     """The side modalities of each frame, as dataset.json has them: the samples, and what was filled between them.
 
     `returns` are those of all points, so there are none where some come from a lidar that measures no intensity.
     """
     made = {FILLED_FROM: "points"}
-    found = {"points": DEPTH_RANGE, "returns": {}, "depth": DEPTH_RANGE | made, "reflectance": made}
+    found: dict[str, dict[str, Any]] = {
+        "points": DEPTH_RANGE,
+        "returns": {},
+        "depth": DEPTH_RANGE | made,
+        "reflectance": made,
+    }
     absent = {"lms_front": (), "ldmrs": ("returns", "reflectance"), "both": ("returns",)}[choice.lidar]
     return {name: entry for name, entry in found.items() if name not in absent}
 
@@ -173,7 +179,8 @@ def choose(drive: Drive, spacing_m: float) -> tuple[np.ndarray, dict[str, list[s
 
 def camera_poses(drive: Drive, rig: Rig, times: np.ndarray) -> np.ndarray:
     """(M, 4, 4) of the camera (x right, y down, z forward) to the world (east, north, up)."""
-    return drive.trajectory.at(times) @ rig.mount
+    poses: np.ndarray = drive.trajectory.at(times) @ rig.mount
+    return poses
 
 
 def make_frame(job: FrameJob) -> Mapping[str, bytes]:
@@ -269,4 +276,5 @@ def _scanned_ahead(drive: Drive, times: np.ndarray) -> np.ndarray:
     scanned = np.append(trajectory.along_at(scans.time_us[trajectory.covers(scans.time_us, GAP_US)]), -np.inf)
     order = np.sort(scanned)
     last = order[np.searchsorted(order, here + AHEAD_M, side="right") - 1]
-    return last - here
+    ahead: np.ndarray = last - here
+    return ahead

@@ -81,7 +81,8 @@ def read_lens(models: Path, extrinsics: Path) -> Lens:
     if wrong > 1e-3 or np.linalg.det(frame) < 0 or (frame[3] != (0, 0, 0, 1)).any():
         raise BadInput(f"{path} holds a 4x4 matrix that is no rigid motion (off by {wrong:.2g}); {fix}")
     camera = read_extrinsic(extrinsics, STEREO)
-    return Lens(*values[:4].tolist(), mount=inverse(camera) @ frame)
+    fx, fy, cx, cy = values[:4].tolist()
+    return Lens(fx, fy, cx, cy, inverse(camera) @ frame)
 
 
 def read_extrinsic(extrinsics: Path, sensor: str) -> np.ndarray:
@@ -93,7 +94,8 @@ def read_extrinsic(extrinsics: Path, sensor: str) -> np.ndarray:
         raise BadInput(f"{path} has {len(values)} numbers; {fix}")
     if np.abs(values[3:]).max() > 2 * np.pi:
         raise BadInput(f"{path} has an angle of {values[3:][np.abs(values[3:]).argmax()]:g}, no radians; {fix}")
-    return transforms(values[None])[0]
+    transform: np.ndarray = transforms(values[None])[0]
+    return transform
 
 
 def read_lut(models: Path, size: tuple[int, int], picture: Path) -> np.ndarray:

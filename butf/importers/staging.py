@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
@@ -134,7 +134,7 @@ def require_absent(out: Path) -> None:
         raise BadInput(f"{out} already exists; give a folder that does not, or remove it first")
 
 
-def import_key(kind: str, source: Path, files: Sequence[Path], **options: Any) -> dict[str, Any]:
+def import_key(kind: str, source: Path, files: Iterable[Path], **options: Any) -> dict[str, Any]:
     """What an import depends on: its kind, source and options, and names, sizes and times of the files it reads."""
     digest = hashlib.sha256()
     for path in files:

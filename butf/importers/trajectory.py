@@ -59,7 +59,8 @@ def slerp(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarra
     start = np.where(near, 1 - share, np.sin((1 - share) * angle) / sine)
     end = np.where(near, share, np.sin(share * angle) / sine)
     mixed = start[:, None] * first + end[:, None] * second
-    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    unit: np.ndarray = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    return unit
 
 
 def chained(steps: np.ndarray) -> np.ndarray:
@@ -102,7 +103,8 @@ class Trajectory:
         time_us = np.asarray(time_us, np.int64)
         after = np.clip(np.searchsorted(self.time_us, time_us, side="left"), 1, len(self.time_us) - 1)
         inside = (time_us >= self.time_us[0]) & (time_us <= self.time_us[-1])
-        return inside & (self.time_us[after] - self.time_us[after - 1] <= gap_us)
+        covered: np.ndarray = inside & (self.time_us[after] - self.time_us[after - 1] <= gap_us)
+        return covered
 
     @cached_property
     def along(self) -> np.ndarray:
@@ -114,4 +116,5 @@ class Trajectory:
     def along_at(self, time_us: np.ndarray) -> np.ndarray:
         """(M,) metres travelled until each time, which may lie outside the trajectory."""
         start = self.time_us[0]
-        return np.interp(np.asarray(time_us, np.int64) - start, self.time_us - start, self.along)
+        metres: np.ndarray = np.interp(np.asarray(time_us, np.int64) - start, self.time_us - start, self.along)
+        return metres
