@@ -12,7 +12,7 @@ def convolve(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     )
 
 
-class FeatureDecoder(nn.Module):
+class FeatureLayers(nn.Module):
     """The trunk's maps brought together at an eighth of the picture's size: what a side descriptor is pooled from."""
 
     def __init__(self, channels: tuple[int, int, int], width: int):
@@ -22,13 +22,21 @@ class FeatureDecoder(nn.Module):
         self.lateral8 = nn.Conv2d(eighth, width, 1)
         self.refine8 = convolve(width, width)
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
+    def features(self, maps: list[Tensor]) -> Tensor:
         """Features `(B, width, H/8, W/8)` from the trunk's `maps`."""
         _, eighth, sixteenth = maps
-        return self.refine8(resize(self.reduce(sixteenth), eighth) + self.lateral8(eighth))
+        features: Tensor = self.refine8(resize(self.reduce(sixteenth), eighth) + self.lateral8(eighth))
+        return features
 
 
-class Decoder(FeatureDecoder):
+class FeatureDecoder(FeatureLayers):
+    """Gives the features and no map."""
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        return self.features(maps)
+
+
+class Decoder(FeatureLayers):
     """Reconstructs the side modality at a quarter of the picture's size (slide equation 2, `M~`).
 
     Lighter than the talk's decoder, which alone doubles AlexNet: bilinear upsampling and thin 3x3 convolutions, with
@@ -48,7 +56,7 @@ class Decoder(FeatureDecoder):
         Returns the features at stride 8, `(B, width, H/8, W/8)`, and the side map `(B, 1, H/4, W/4)` in 0..1, or with
         several `outputs` the share of each class, `(B, outputs, H/4, W/4)`, which sum to 1.
         """
-        features = super().forward(maps)
+        features = self.features(maps)
         quarter = maps[0]
         fine = self.refine4(resize(self.narrow(features), quarter) + self.lateral4(quarter))
         logits = F.interpolate(self.output(fine), (size[0] // 4, size[1] // 4), mode="bilinear", align_corners=False)

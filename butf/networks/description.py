@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from butf.networks.aggregation import Aggregation
 from butf.networks.pooling import Pooling
+from butf.networks.trunk import Trunk
 from butf.networks.whitening import Whitened
 
 PARTS = ("pool", "side_pool", "second_pool")
@@ -44,6 +45,8 @@ class Network(nn.Module):
     """A method's deployed network: everything that is needed at test time, and nothing else."""
 
     descriptor_dim: int
+    trunk: Trunk
+    pool: Pooling
     reads_side: bool = False
     """Whether a picture is not enough: `rgbd` is given the measured side modality too."""
 
@@ -87,6 +90,10 @@ class Network(nn.Module):
     def describe(self, images: Tensor) -> Description:
         """Describe `(B, 3, H, W)` RGB pictures in 0..1; H and W are multiples of 16."""
         raise RuntimeError(f"{type(self).__name__} has no describe()")
+
+    def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> Description:
+        """Describe pictures with their side maps and masks `(B, 1, h, w)`; only where `reads_side`."""
+        raise RuntimeError(f"{type(self).__name__} reads no side modality")
 
     def forward(self, images: Tensor) -> Description:
         return self.describe(images)

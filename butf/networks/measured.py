@@ -30,4 +30,5 @@ class MeasuredDescriber(nn.Module):
 
     def forward(self, side: Tensor, valid: Tensor) -> Tensor:
         """Unit descriptors `(B, dim)` of side maps `(B, 1, h, w)` encoded to 0..1 and their masks."""
-        return self.pool(self.features(torch.cat([side.masked_fill(~valid, 1.0), valid.float()], dim=1)))
+        described: Tensor = self.pool(self.features(torch.cat([side.masked_fill(~valid, 1.0), valid.float()], dim=1)))
+        return described

@@ -1,5 +1,7 @@
 """The methods by name: how each is built, how many training steps it takes, how large it is."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -13,7 +15,7 @@ from butf.networks.image_only_wide import ImageOnlyWide
 from butf.networks.reencode import Reencoder
 from butf.networks.rgbd import RGBD
 
-NETWORKS: dict[str, type[Network]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     "off-the-shelf": ImageOnly,
     "image-only": ImageOnly,
     "hallucination": Hallucination,
@@ -58,7 +60,7 @@ def build_network(
     if method not in NETWORKS:
         raise BadInput(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     kind = NETWORKS[method]
-    decoded = {"outputs": outputs} if issubclass(kind, BottomUpTransfer) else {}
+    decoded = {"outputs": outputs} if isinstance(kind, type) and issubclass(kind, BottomUpTransfer) else {}
     network = kind(trunk, pretrained, aggregation, **decoded)
     # Depthwise convolutions run half as long again on the CPU in any other order of memory.
     return network.to(memory_format=torch.channels_last)

@@ -25,6 +25,8 @@ class NetVLAD(Pooling):
     Shape: `(B, C, h, w)` to `(B, K C)`, word by word.
     """
 
+    ready: Tensor
+
     def __init__(self, channels: int, clusters: int):
         super().__init__()
         self.centres = nn.Parameter(F.normalize(torch.randn(clusters, channels), dim=1))
@@ -59,7 +61,8 @@ class NetVLAD(Pooling):
         own = shares[..., None] * (local[:, :, None] - self.centres)  # (B, h w, K, C)
         own = own / sums.norm(dim=-1).clamp(min=1e-12)[:, None, :, None]
         whole = F.normalize(sums, dim=-1).flatten(1).norm(dim=1).clamp(min=1e-12)
-        return (own.flatten(2) / whole[:, None, None]).transpose(1, 2).unflatten(2, features.shape[-2:])
+        added: Tensor = (own.flatten(2) / whole[:, None, None]).transpose(1, 2).unflatten(2, features.shape[-2:])
+        return added
 
     def _assigned(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Local features `(B, h w, C)` of unit length and their shares of the words `(B, h w, K)`."""
@@ -107,6 +110,7 @@ def visual_words(features: Tensor, count: int) -> Tensor:
     table = np.ascontiguousarray(features.numpy(), np.float32)
     means = faiss.Kmeans(table.shape[1], count, niter=ROUNDS, seed=0, min_points_per_centroid=1)
     means.train(table)
+    assert means.centroids is not None
     return torch.from_numpy(means.centroids.copy())
 
 

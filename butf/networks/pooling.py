@@ -18,7 +18,8 @@ class Pooling(nn.Module):
 
     def contributions(self, features: Tensor) -> Tensor:
         """What each position adds to the pooled vector: `(B, D, h, w)`, which sum to `forward(features)`."""
-        return self(features)[:, :, None, None] * self.shares(features)
+        pooled: Tensor = self(features)
+        return pooled[:, :, None, None] * self.shares(features)
 
     def shares(self, features: Tensor) -> Tensor:
         """How much of each number of the vector comes from each position: `(B, D, h, w)`, 1 in all for a number."""
@@ -102,7 +103,7 @@ class RMAC(Pooling):
 
     def _parts(self, responses: Tensor) -> list[tuple[slice, slice, Tensor]]:
         parts = []
-        for top, left, side in regions(*responses.shape[-2:], self.scales):
+        for top, left, side in regions(responses.shape[-2], responses.shape[-1], self.scales):
             rows, columns = slice(top, top + side), slice(left, left + side)
             parts.append((rows, columns, responses[:, :, rows, columns]))
         return parts

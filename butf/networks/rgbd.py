@@ -19,9 +19,12 @@ class RGBD(TwoTrunks):
 
     def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> Description:
         """Describe pictures `(B, 3, H, W)` with their side maps and masks `(B, 1, h, w)`."""
-        return describe_parts(self.pool(self.trunk(images)[-1]), self.side(side, valid, images.shape[-2:]))
+        return describe_parts(
+            self.pool(self.trunk(images)[-1]), self.side(side, valid, (images.shape[-2], images.shape[-1]))
+        )
 
     def side(self, side: Tensor, valid: Tensor, size: tuple[int, int]) -> Tensor:
         """The side descriptor `(B, C)` of side maps and masks `(B, 1, h, w)`, seen at `size` (H, W)."""
         picture = F.interpolate(colour_ramp(side, valid), size, mode="bilinear", align_corners=False)
-        return self.side_pool(self.side_trunk(picture)[-1])
+        described: Tensor = self.side_pool(self.side_trunk(picture)[-1])
+        return described

@@ -20,6 +20,8 @@ class Trunk(nn.Module):
     channels: tuple[int, int, int]
     taps: tuple[int, int, int]
     """The stages whose outputs are the feature maps."""
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
         super().__init__()
@@ -87,15 +89,21 @@ class EfficientNetLite0(Trunk):
         super().__init__(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
         self.features = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3))
         # timm keeps the stages behind the last map it returns; they would be dead weight.
-        self.features.blocks = self.features.blocks[:5]
+        self.features.blocks = self._blocks[:5]
         if pretrained:
             self.features.load_state_dict(self._imagenet())
             self.pretrained = True
 
     @property
     def stages(self) -> tuple[nn.Module, ...]:
-        stem = nn.Sequential(self.features.conv_stem, self.features.bn1)
-        return (stem, *self.features.blocks)
+        stem = nn.Sequential(self.features.get_submodule("conv_stem"), self.features.get_submodule("bn1"))
+        return (stem, *self._blocks)
+
+    @property
+    def _blocks(self) -> nn.Sequential:
+        blocks = self.features.blocks
+        assert isinstance(blocks, nn.Sequential)
+        return blocks
 
     def _imagenet(self) -> dict[str, Tensor]:
         whole = timm.create_model("tf_efficientnet_lite0").state_dict()

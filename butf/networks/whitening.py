@@ -16,6 +16,9 @@ class Whitened(Pooling):
     `outputs` numbers as they are.
     """
 
+    mean: Tensor
+    axes: Tensor
+
     def __init__(self, pooling: Pooling, outputs: int):
         """`outputs`: how many axes are kept. Raises BadInput when `pooling` has fewer."""
         super().__init__()
@@ -49,7 +52,8 @@ class Whitened(Pooling):
         own = self.pooling.contributions(features)
         own = own - (self.mean / own[0, 0].numel())[:, None, None]
         lengths = self.project(self.pooling(features)).norm(dim=1).clamp(min=1e-12)
-        return torch.einsum("bdhw,ed->behw", own, self.axes) / lengths[:, None, None, None]
+        whitened: Tensor = torch.einsum("bdhw,ed->behw", own, self.axes) / lengths[:, None, None, None]
+        return whitened
 
 
 def check_whitening(dim: int, outputs: int, vectors: int | None = None) -> None:

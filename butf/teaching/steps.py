@@ -18,13 +18,16 @@ PARTS: dict[str, Callable[[Recipe], Sequence[nn.Module]]] = {
     "kept": lambda recipe: recipe.network.trunk.stages[: recipe.network.trunk.kept_stages],
     "late": lambda recipe: recipe.network.trunk.stages[recipe.network.trunk.kept_stages :],
     "pool": lambda recipe: [recipe.network.pool],
-    "decoder": lambda recipe: [recipe.network.decoder],
-    "adapter": lambda recipe: [recipe.network.adapter, recipe.network.side_pool],
-    "side_trunk": lambda recipe: [recipe.network.side_trunk],
-    "side_pool": lambda recipe: [recipe.network.side_pool],
-    "depth_trunk": lambda recipe: [recipe.depth_trunk],
-    "depth_pool": lambda recipe: [recipe.depth_pool],
-    "measured": lambda recipe: [recipe.measured],
+    "decoder": lambda recipe: [recipe.get_submodule("network.decoder")],
+    "adapter": lambda recipe: [
+        recipe.get_submodule("network.adapter"),
+        recipe.get_submodule("network.side_pool"),
+    ],
+    "side_trunk": lambda recipe: [recipe.get_submodule("network.side_trunk")],
+    "side_pool": lambda recipe: [recipe.get_submodule("network.side_pool")],
+    "depth_trunk": lambda recipe: [recipe.get_submodule("depth_trunk")],
+    "depth_pool": lambda recipe: [recipe.get_submodule("depth_pool")],
+    "measured": lambda recipe: [recipe.get_submodule("measured")],
 }
 IMAGE = ("kept", "late", "pool")
 HALLUCINATED, DEPTH = ("side_trunk", "side_pool"), ("depth_trunk", "depth_pool")

@@ -43,7 +43,8 @@ def assignment(features: Tensor, centres: Tensor, alpha: float) -> Tensor:
     """NetVLAD's soft assignment `(h, w, K)` of features `(h, w, D)`; VLAD's hard one for an infinite `alpha`."""
     flat = features.flatten(0, 1)
     shares = hard_assignment(flat, centres) if math.isinf(alpha) else soft_assignment(flat, centres, alpha)
-    return shares.unflatten(0, features.shape[:2])
+    assigned: Tensor = shares.unflatten(0, features.shape[:2])
+    return assigned
 
 
 def vlad_matrix(features: Tensor, centres: Tensor, shares: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from butf.dataset.samples import Sample
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -22,6 +24,11 @@ class Batch:
     negatives: Tensor
     """As `positives`."""
     extra: "Extra | None" = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the pictures."""
+        return self.images.shape[-2], self.images.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def with_extra(batch: Batch, again: bool) -> Tensor:
 
 def all_sides(batch: Batch) -> tuple[Tensor, Tensor]:
     """Side maps and masks of the batch's pictures and behind them of the extra ones, `(B + E, 1, h, w)` each."""
-    parts = [batch] if batch.extra is None else [batch, batch.extra]
+    parts: list[Batch | Extra] = [batch] if batch.extra is None else [batch, batch.extra]
     return torch.cat([part.side for part in parts]), torch.cat([part.valid for part in parts])
 
 
@@ -61,9 +68,9 @@ def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
     return side, F.interpolate(batch.valid.float(), size, mode="nearest-exact") > 0.5
 
 
-def stack(samples: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def stack(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images, side, valid = (
-        torch.stack([sample[key] for sample in samples]).to(device) for key in ("image", "side", "valid")
-    )
+    images = torch.stack([sample["image"] for sample in samples]).to(device)
+    side = torch.stack([sample["side"] for sample in samples]).to(device)
+    valid = torch.stack([sample["valid"] for sample in samples]).to(device)
     return images.float() / 255, side, valid

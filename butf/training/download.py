@@ -34,7 +34,10 @@ def model_archive(run: Run) -> bytes:
         raise BadInput(f"run {run.name} has no model yet; wait until recall was measured in its last training step")
     tensors, metadata = read_weights(path)
     text = _portable_text(metadata.get("card", ""), path)
-    files = {"model.safetensors": safetensors.torch.save(tensors, metadata={"card": text}), "card.json": text}
+    files: dict[str, str | bytes] = {
+        "model.safetensors": safetensors.torch.save(tensors, metadata={"card": text}),
+        "card.json": text,
+    }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -60,9 +60,9 @@ class Feed:
         if not with_extra or self.extra is None:
             positives, negatives = self.places.pairs(frames)
             return Batch(images, side, valid, positives.to(device), negatives.to(device))
-        rows = self._draw_extra(frames, rng)
+        rows = self._draw_extra(self.extra, frames, rng)
         positives, negatives = self.places.pairs(frames, None if self.guessed is None else self.guessed[rows].numpy())
-        extra = self._changed(rows, device)
+        extra = self._changed(self.extra, rows, device)
         return Batch(images, side, valid, positives.to(device), negatives.to(device), extra)
 
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
@@ -75,6 +75,7 @@ class Feed:
 
         Returns the share of these that are right, which training does not know: it is for the log.
         """
+        assert self.extra is not None
         rows = evenly(np.arange(len(self.samples)), LABELLED)
         frames, position = self.samples.indices[rows], self.places.geometry.position
         guessed = guess_places(
@@ -96,6 +97,7 @@ class Feed:
         def describe(frames: np.ndarray) -> np.ndarray:
             return describe_samples(network, self.samples, self._rows(frames), part)
 
+        assert self.tuples is not None
         rows = self._rows(self.tuples.draw(rng, describe))
         images, side, valid = augment(*stack([self.samples[row] for row in rows], device))
         positives, negatives = self.tuples.pairs()
@@ -104,20 +106,20 @@ class Feed:
     def _rows(self, frames: np.ndarray) -> np.ndarray:
         return np.array([self.row_of[int(frame)] for frame in frames])
 
-    def _draw_extra(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _draw_extra(self, extra: Samples, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows of `extra`, evenly by condition: those guessed to show the batch's places, where places are guessed."""
-        conditions, wanted = self.frames.condition[self.extra.indices], self.config.extra_pictures
+        conditions, wanted = self.frames.condition[extra.indices], self.config.extra_pictures
         fitting = np.zeros(len(conditions), bool)
         if self.guessed is not None:
             told = np.flatnonzero(self.guessed.numpy() != UNKNOWN)
             fitting[told] = self.places.geometry.near(self.guessed.numpy()[told], frames).any(axis=1)
-        drawn = []
+        drawn: list[np.ndarray] = []
         for rows in (np.flatnonzero(fitting), np.flatnonzero(~fitting)):
             drawn.append(rows[evenly_drawn(conditions[rows], wanted - sum(map(len, drawn)), rng)])
         return np.concatenate(drawn)
 
-    def _changed(self, rows: np.ndarray, device: torch.device) -> Extra:
-        images, side, valid = stack([self.extra[int(row)] for row in rows], device)
+    def _changed(self, extra: Samples, rows: np.ndarray, device: torch.device) -> Extra:
+        images, side, valid = stack([extra[int(row)] for row in rows], device)
         again, _, _ = augment(images, side, valid)
         return Extra(*augment(images, side, valid), again)
 

@@ -26,11 +26,13 @@ class Geometry:
 
     def metres(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Distances `(A, B)` in the horizontal plane where positions are geographic, in space otherwise."""
-        return np.linalg.norm(self.position[a][:, None] - self.position[b][None], axis=-1)
+        distances: np.ndarray = np.linalg.norm(self.position[a][:, None] - self.position[b][None], axis=-1)
+        return distances
 
     def positives(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """`(A, B)`: near enough and looking the same way; a frame is never its own positive."""
-        return self.near(a, b) & (np.asarray(a)[:, None] != np.asarray(b)[None])
+        fitting: np.ndarray = self.near(a, b) & (np.asarray(a)[:, None] != np.asarray(b)[None])
+        return fitting
 
     def near(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """`(A, B)`: near enough and looking the same way."""
@@ -38,7 +40,8 @@ class Geometry:
         if self.axis is None:
             return near
         cosine = self.axis[a] @ self.axis[b].T
-        return near & (cosine >= np.cos(np.radians(self.positive_deg)))
+        fitting: np.ndarray = near & (cosine >= np.cos(np.radians(self.positive_deg)))
+        return fitting
 
     def negatives(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """`(A, B)`: certainly another place."""
@@ -83,11 +86,13 @@ class PlaceBatches:
         return np.concatenate([self._views(anchor, rng) for anchor in anchors])
 
     def _anchors(self, rng: np.random.Generator) -> list[int]:
-        hard = int(self.config.places * self.config.hard_share / 2) if self.look_alikes is not None else 0
+        pairs = self.look_alikes
+        hard = int(self.config.places * self.config.hard_share / 2) if pairs is not None else 0
         anchors = list(rng.choice(self.indices, self.config.places - 2 * hard))
-        for row in rng.integers(len(self.look_alikes), size=hard) if self.look_alikes is not None else ():
-            pair = self.look_alikes[row].numpy()
-            anchors += [pair[0], pair[1 + rng.integers(LOOK_ALIKES)]]
+        if pairs is not None:
+            for row in rng.integers(len(pairs), size=hard):
+                pair = pairs[row].numpy()
+                anchors += [pair[0], pair[1 + rng.integers(LOOK_ALIKES)]]
         return anchors
 
     def _views(self, anchor: int, rng: np.random.Generator) -> np.ndarray:

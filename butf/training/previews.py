@@ -104,8 +104,10 @@ def chosen_pictures(frames: Frames, modality: str, seed: int) -> np.ndarray:
 def in_unit(shares: np.ndarray, encoding: Encoding) -> np.ndarray:
     """Decoded maps `(N, C, h, w)` in the modality's unit `(N, h, w)`; for classes the likeliest one's id."""
     if shares.shape[1] == 1:
-        return encoding.decode(shares[:, 0])
-    return encoding.near + shares.argmax(axis=1).astype(np.float32)
+        values: np.ndarray = encoding.decode(shares[:, 0])
+        return values
+    likeliest: np.ndarray = encoding.near + shares.argmax(axis=1).astype(np.float32)
+    return likeliest
 
 
 def preview_files(folder: Path) -> dict[int, Path]:

@@ -18,6 +18,7 @@ from butf.losses import (
     hardest_pairs_loss,
 )
 from butf.networks.description import Description
+from butf.networks.image_only_wide import ImageOnlyWide
 from butf.networks.methods import build_network
 from butf.networks.trunk import Trunk, build_trunk
 from butf.training.batch import Batch, with_extra
@@ -93,6 +94,7 @@ class Recipe(nn.Module):
 
     def drift(self, early: list[Tensor], features: Tensor) -> Tensor:
         """How far a trunk's last map went from that of ImageNet's weights on the same pictures."""
+        assert self.imagenet is not None
         with torch.no_grad():
             start = self.imagenet.late([level.detach() for level in early])
         return direction_loss(features, start[-1])
@@ -123,6 +125,7 @@ class Recipe(nn.Module):
     def add_up(self, description: Description, transfer: Tensor | None, batch: Batch) -> dict[str, Tensor]:
         """Equation 3, its last term left out where there is no `transfer`, and equation 4 where `lambda_div` is set."""
         config = self.config
+        assert description.side is not None
         terms = {
             "main": self.triplet(description.main, batch),
             "side": self.triplet(description.side, batch),
@@ -130,9 +133,9 @@ class Recipe(nn.Module):
         }
         if transfer is not None:
             terms["transfer"] = transfer
-        sigmas = {f"sigma_{name}": getattr(config, f"sigma_{name}") for name in ("side", "full", "transfer")}
-        sigmas["sigma_transfer"] *= self.transfer_weight
-        loss = bottom_up_loss(**{"transfer": torch.zeros_like(terms["main"])} | terms, **sigmas)
+        sigmas = config.sigma_side, config.sigma_full, config.sigma_transfer * self.transfer_weight
+        nothing = torch.zeros_like(terms["main"])
+        loss = bottom_up_loss(terms["main"], terms["side"], terms["full"], terms.get("transfer", nothing), *sigmas)
         if config.lambda_div is not None:
             terms["div"] = diversification_loss(terms["full"], terms["main"], config.lambda_div)
             loss = loss + terms["div"]
@@ -152,6 +155,7 @@ class ImageOnlyWideRecipe(Recipe):
     """
 
     phases = ("main", "wide")
+    network: ImageOnlyWide
 
     @property
     def guesses(self) -> bool:
@@ -179,4 +183,4 @@ class ImageOnlyWideRecipe(Recipe):
 
 def first(description: Description, count: int) -> Description:
     """The description of the first `count` pictures."""
-    return Description(*(None if part is None else part[:count] for part in description))
+    return Description._make(None if part is None else part[:count] for part in description)

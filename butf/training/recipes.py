@@ -5,10 +5,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from butf.losses import class_loss, imitation_loss, matching_loss, transfer_loss
-from butf.networks.bu_tf import SIDE_DIM, weighed
+from butf.networks.bu_tf import SIDE_DIM, BottomUpTransfer, weighed
 from butf.networks.colours import colour_ramp
 from butf.networks.description import Description, describe_parts
+from butf.networks.hallucination import Hallucination
 from butf.networks.measured import MeasuredDescriber
+from butf.networks.reencode import Reencoder
+from butf.networks.rgbd import RGBD
 from butf.networks.trunk import build_trunk
 from butf.training.batch import Batch, Extra, all_sides, subsample
 from butf.training.config import TrainConfig
@@ -33,6 +36,7 @@ class BottomUpTransferRecipe(Recipe):
     """
 
     phases = ("main", "transfer")
+    network: BottomUpTransfer
 
     def __init__(self, config: TrainConfig, outputs: int = 1):
         super().__init__(config, outputs)
@@ -45,7 +49,7 @@ class BottomUpTransferRecipe(Recipe):
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         count = len(batch.images)
-        main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, count), batch.images.shape[-2:])
+        main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, count), batch.size)
         full = torch.cat([main, weighed(side, self.config.side_share if self.config.sees_extra else 1.0)], dim=1)
         transfer = reconstruction_loss(decoded[:count], batch)
         terms = self.add_up(first(Description(full, main, side), len(batch.positives)), transfer, batch)
@@ -74,7 +78,13 @@ class BottomUpTransferRecipe(Recipe):
         return self.config.sees_extra and self.config.guess_share > 0
 
     def guide(self, images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
-        return self.measured(side, valid)
+        return self.by_measured(side, valid)
+
+    def by_measured(self, side: Tensor, valid: Tensor) -> Tensor:
+        """What the describer of the measured side makes of maps and masks `(B, 1, h, w)`; only where there is one."""
+        assert self.measured is not None
+        described: Tensor = self.measured(side, valid)
+        return described
 
     def matched(self, side: Tensor, batch: Batch) -> dict[str, Tensor]:
         """How the describer of the measured side finds places, and side descriptors `(B + E, D)` its descriptors.
@@ -82,7 +92,7 @@ class BottomUpTransferRecipe(Recipe):
         An extra picture has one positive, its own measured side; those of all other pictures are its negatives.
         """
         count = len(batch.images)
-        measured = self.measured(*all_sides(batch))
+        measured = self.by_measured(*all_sides(batch))
         target, itself = measured.detach(), torch.eye(len(measured), dtype=torch.bool, device=measured.device)
         positives, negatives = (pairs[:count, :count] for pairs in (batch.positives, batch.negatives))
         terms = {"measured": matching_loss(measured[:count], measured[:count], positives, negatives)}
@@ -100,14 +110,14 @@ class BottomUpTransferRecipe(Recipe):
         """
         transfer = self.transfer_part(terms)
         triplets = terms["main"] + self.config.sigma_side * terms["side"] + self.config.sigma_full * terms["full"]
-        pulls = [
+        by_triplets, by_transfer = (
             torch.autograd.grad(loss, features, retain_graph=True, materialize_grads=True)[0].flatten()
             for loss in (triplets, transfer)
-        ]
+        )
         return {
-            "gradient_triplets": pulls[0].norm(),
-            "gradient_transfer": pulls[1].norm(),
-            "gradient_cosine": F.cosine_similarity(*pulls, dim=0),
+            "gradient_triplets": by_triplets.norm(),
+            "gradient_transfer": by_transfer.norm(),
+            "gradient_cosine": F.cosine_similarity(by_triplets, by_transfer, dim=0),
         }
 
     def towards_decoder(self, maps: list[Tensor], count: int) -> list[Tensor]:
@@ -121,9 +131,11 @@ class ReencodeRecipe(Recipe):
     """Two training steps: the image trunk alone, then the decoder under L1 and both trunks under triplets."""
 
     phases = ("main", "transfer")
+    network: Reencoder
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
-        description = self.network.describe_maps(maps, batch.images.shape[-2:])
+        description = self.network.describe_maps(maps, batch.size)
+        assert description.side_map is not None
         return self.add_up(description, reconstruction_loss(description.side_map, batch), batch)
 
 
@@ -131,10 +143,11 @@ class RGBDRecipe(Recipe):
     """Two training steps: the image trunk alone, then both trunks under triplets."""
 
     phases = ("main", "rgbd")
+    network: RGBD
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         main = self.network.pool(maps[-1])
-        side = self.network.side(batch.side, batch.valid, batch.images.shape[-2:])
+        side = self.network.side(batch.side, batch.valid, batch.size)
         return self.add_up(describe_parts(main, side), None, batch)
 
 
@@ -145,6 +158,7 @@ class HallucinationRecipe(Recipe):
     """
 
     phases = ("main", "depth", "joint")
+    network: Hallucination
 
     def __init__(self, config: TrainConfig, outputs: int = 1):
         super().__init__(config, outputs)
@@ -180,8 +194,8 @@ class HallucinationRecipe(Recipe):
     def depth_features(self, batch: Batch) -> Tensor:
         """The depth network's features of the true side modality, which it is fed as a picture of three channels."""
         picture = colour_ramp(batch.side, batch.valid)
-        size = batch.images.shape[-2:]
-        return self.depth_trunk(F.interpolate(picture, size, mode="bilinear", align_corners=False))[-1]
+        maps: list[Tensor] = self.depth_trunk(F.interpolate(picture, batch.size, mode="bilinear", align_corners=False))
+        return maps[-1]
 
 
 RECIPES: dict[str, type[Recipe]] = {

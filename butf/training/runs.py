@@ -138,11 +138,14 @@ def train_command(config: Mapping[str, Any], name: str | Path) -> list[str]:
 def _defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     # Both import torch, which listing and stopping runs can do without.
     if config.get("method") == KEYPOINTS:
-        from butf.keypoints.config import KeypointConfig as Config
-    else:
-        from butf.training.config import TrainConfig as Config
+        from butf.keypoints.config import KeypointConfig
 
-    return {field.name: field.default for field in fields(Config)}
+        known = fields(KeypointConfig)
+    else:
+        from butf.training.config import TrainConfig
+
+        known = fields(TrainConfig)
+    return {field.name: field.default for field in known}
 
 
 def check_name(name: str) -> None:

@@ -26,9 +26,7 @@ def start_from(name: str, config: TrainConfig, network: Network, encoding: Encod
     _check(start.card, config, whole)
     if whole:
         if start.card.encoding != encoding:
-            told, asked = (
-                f"{e.modality} by {e.kind} of {e.near:g} to {e.far:g}" for e in (start.card.encoding, encoding)
-            )
+            told, asked = (f"{e.modality} by {e.kind} of {e.near:g} to {e.far:g}" for e in (start.encoding, encoding))
             raise BadInput(f"{name} reconstructs {told}, this run {asked}; give both the same modality and range")
         network.load_state_dict(start.network.state_dict())
     else:

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -162,7 +163,7 @@ class Trainer:
             self.optimizer, [group["lr"] for group in groups], total_steps=self.config.steps + 1, pct_start=0.1
         )
 
-    def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
+    def _fit_phase(self, stop: StopFlag, bar: "tqdm[NoReturn]") -> None:
         terms_since: defaultdict[str, list[float]] = defaultdict(list)
         images = 0
         if self.progress.step == 0:
@@ -247,7 +248,7 @@ class Trainer:
         if self.progress.phase > 0:
             self.previews.write(self.global_step, self.recipe.network)
 
-    def _report(self, terms: dict[str, list[float]], rate: float, bar: tqdm) -> None:
+    def _report(self, terms: dict[str, list[float]], rate: float, bar: "tqdm[NoReturn]") -> None:
         means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
         self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[-1]})
         self._say_status()

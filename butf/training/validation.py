@@ -67,7 +67,8 @@ def describe_samples(
 
     def describe(images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
         described = network.describe_measured(images, side, valid) if network.reads_side else network(images)
-        return getattr(described, part)
+        named: Tensor = getattr(described, part)
+        return named
 
     was_training = network.training
     network.eval()
@@ -91,4 +92,5 @@ def evenly(rows: np.ndarray, most: int | None) -> np.ndarray:
     """At most `most` of `rows`, evenly spaced."""
     if most is None or len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+    chosen: np.ndarray = rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+    return chosen
