@@ -74,7 +74,8 @@ def checked(evaluation: Any, path: Path) -> dict[str, Any]:
         _ = evaluation["radius_m"], [(pair["a"], pair["b"], pair["gain"], pair["p"]) for pair in evaluation["paired"]]
     except (KeyError, TypeError) as error:
         raise BadInput(f"{path} is not an evaluation of ours; write it anew with `python -m butf evaluate`") from error
-    return evaluation
+    found: dict[str, Any] = evaluation
+    return found
 
 
 def only(evaluation: dict[str, Any], models: Sequence[str]) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def gains(evaluation: dict[str, Any], over: str | None) -> list[Gain]:
     The p is that of the test which takes neighbouring queries as dependent, where the evaluation holds one.
     """
     return [
-        Gain(pair["a"], over, pair["condition"], 100 * pair["gain"], pair.get("p_blocks", pair["p"]))
+        Gain(pair["a"], pair["b"], pair["condition"], 100 * pair["gain"], pair.get("p_blocks", pair["p"]))
         for pair in evaluation["paired"]
         if pair["b"] == over and pair["gain"] is not None
     ]

@@ -14,7 +14,7 @@ from butf.figures.areas_map import Dot, Here, Track
 from butf.figures.classes import class_figure, legend_html
 from butf.figures.depth import map_figure
 from butf.figures.map import fit
-from butf.views import Panel, coverage, has_map, side_scale
+from butf.views import Panel, coverage, has_map, lat_lon, side_scale
 
 MAP_PIXELS = (460, 520)
 THIN = 5e-4
@@ -35,7 +35,8 @@ MEANING = {
 def points(frames: Frames) -> np.ndarray:
     """(N, 2): longitude and latitude where the data set has them, else metres east and north."""
     if has_map(frames):
-        return np.stack([frames.lon, frames.lat], axis=1)
+        lat, lon = lat_lon(frames)
+        return np.stack([lon, lat], axis=1)
     return frames.position[:, :2]
 
 
@@ -55,7 +56,7 @@ def tracks(frames: Frames, traversal: str | None = None, tolerance_m: float = 0.
         for split in frames.splits:
             rows = frames.where(split=split, traversal=name)
             step = np.linalg.norm(np.diff(metres[rows], axis=0), axis=1)
-            breaks = np.flatnonzero(step > GAP * np.median(step)) + 1 if len(step) else []
+            breaks = np.flatnonzero(step > GAP * np.median(step)) + 1 if len(step) else np.zeros(0, int)
             for part in np.split(rows, breaks):
                 if len(part) > 1:
                     kept = part[corners(metres[part], tolerance_m)] if tolerance_m else part
@@ -83,7 +84,8 @@ def _distances(between: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.nd
     """(K,) distances of points (K, 2) to the stretch from `start` to `end`."""
     along = end - start
     share = np.clip((between - start) @ along / max(float(along @ along), 1e-12), 0, 1)
-    return np.linalg.norm(between - start - share[:, None] * along, axis=1)
+    distances: np.ndarray = np.linalg.norm(between - start - share[:, None] * along, axis=1)
+    return distances
 
 
 def ground(areas: Areas | None) -> Areas | None:

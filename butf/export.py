@@ -101,7 +101,7 @@ def _words(candidate: Candidate) -> tuple[str, str | None]:
 
 
 def _frame(frames: Frames, i: int) -> dict[str, Any]:
-    found = {"frame": str(frames.frame[i]), "condition": str(frames.condition[i])}
+    found: dict[str, Any] = {"frame": str(frames.frame[i]), "condition": str(frames.condition[i])}
     found["position_m"] = [round(float(value), 3) for value in frames.position[i]]
     if frames.lat is not None and frames.lon is not None:
         found |= {"lat": float(frames.lat[i]), "lon": float(frames.lon[i])}

@@ -61,7 +61,7 @@ def origin(frames: Frames, i: int) -> Origin | None:
     if truth is not None and truth.values.shape == dense.depth.shape:
         tiles += [_truth(truth, scale), _error(dense, truth)]
     if dense.reflectance is not None:
-        tiles.append(_reflectance(dense))
+        tiles.append(_reflectance(dense.reflectance, dense.valid))
     return Origin(tuple(tiles), picture.shape[1] / picture.shape[0], scale)
 
 
@@ -110,8 +110,8 @@ def _error(dense: Dense, truth: Map) -> Tile:
     return Tile(png_uri(error_picture(share, known)), "Error", note, words)
 
 
-def _reflectance(dense: Dense) -> Tile:
-    uri = map_uri(Map("reflectance", dense.reflectance, dense.valid), Scale(0.0, 1.0, "", False))
+def _reflectance(values: np.ndarray, valid: np.ndarray) -> Tile:
+    uri = map_uri(Map("reflectance", values, valid), Scale(0.0, 1.0, "", False))
     return Tile(uri, "Dense reflectance", "filled together with depth", "Reflectance filled between the points")
 
 

@@ -41,20 +41,32 @@ class Incoming:
     with this object, or when the process ends.
     """
 
-    def __init__(self, label: str, folder: tempfile.TemporaryDirectory | None = None) -> None:
+    def __init__(self, label: str, folder: tempfile.TemporaryDirectory[str] | None = None) -> None:
         self.label = label
         self.folder = folder
-        self.inspection: Inspection | None = None
+        self._inspection: Inspection | None = None
         self.notes: tuple[str, ...] = ()
+
+    @property
+    def inspection(self) -> Inspection:
+        """What `check` found; it comes first."""
+        assert self._inspection is not None
+        return self._inspection
 
     @property
     def root(self) -> Path:
         return self.inspection.root
 
+    @property
+    def aside(self) -> Path:
+        """The staging folder; only where it has one of its own."""
+        assert self.folder is not None
+        return Path(self.folder.name)
+
     def check(self, root: Path, progress: Progress | None) -> Incoming:
         """Inspect the data set at `root`, which lies in the staging folder or anywhere on this machine."""
         step = None if progress is None else lambda done, total: progress("Checking the pictures", done, total)
-        self.inspection = inspect(root, step)
+        self._inspection = inspect(root, step)
         return self
 
     def discard(self) -> None:
@@ -67,9 +79,8 @@ def from_zip(source: BinaryIO, label: str, progress: Progress | None = None, lim
     """Unpack an uploaded .zip aside and inspect the data set in it. Raises `BadInput`, see `unpack`."""
     step = None if progress is None else lambda done, total: progress("Unpacking", done, total)
     with staged(label) as incoming:
-        folder = Path(incoming.folder.name)
-        unpack(source, label, folder, limits, step)
-        return incoming.check(_only_dataset(folder, label), progress)
+        unpack(source, label, incoming.aside, limits, step)
+        return incoming.check(_only_dataset(incoming.aside, label), progress)
 
 
 def from_folder(path: str, progress: Progress | None = None) -> Incoming:
@@ -103,9 +114,9 @@ def take_in(incoming: Incoming, name: str, progress: Progress | None = None) -> 
     """
     _require_allowed()
     check_name(name)
-    if not incoming.inspection.fine:
-        raise BadInput(f"{incoming.label} has {incoming.inspection.count} faults; mend them and check it again")
     frames, out = incoming.inspection.frames, home() / name
+    if frames is None or not incoming.inspection.fine:
+        raise BadInput(f"{incoming.label} has {incoming.inspection.count} faults; mend them and check it again")
     files = list(files_of(frames))
     put = place if incoming.folder is not None else shutil.copyfile
     with new_folder(out) as folder:

@@ -132,7 +132,8 @@ def place_colours(position: np.ndarray) -> np.ndarray:
 
 def metres_between(frames: Frames, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Metres `(N,)` between the camera centres of frames `(N,)` and as many others."""
-    return np.linalg.norm(frames.position[first] - frames.position[second], axis=1)
+    metres: np.ndarray = np.linalg.norm(frames.position[first] - frames.position[second], axis=1)
+    return metres
 
 
 METHODS: dict[str, Callable[[np.ndarray], Projection]] = {"PCA": pca, "t-SNE": kept_tsne}

@@ -87,7 +87,7 @@ def from_uploaded_photos(
     """
     label = uploads[0].name if len(uploads) == 1 else f"{len(uploads)} files"
     with staged(label) as incoming:
-        folder = Path(incoming.folder.name)
+        folder = incoming.aside
         for number, upload in enumerate(uploads, start=1):
             _keep(upload, folder / "uploads", number, limits)
             if progress is not None:
@@ -98,7 +98,7 @@ def from_uploaded_photos(
         return incoming.check(report.frames.root, progress)
 
 
-def converted(path: str, options: tuple, convert: Convert, progress: Progress | None) -> Incoming:
+def converted(path: str, options: tuple[object, ...], convert: Convert, progress: Progress | None) -> Incoming:
     """What an importer makes of a folder on this machine, aside and inspected.
 
     It works at a place that belongs to this source and these options, so that one broken off is gone on with.
@@ -106,7 +106,7 @@ def converted(path: str, options: tuple, convert: Convert, progress: Progress | 
     source = existing_folder(path)
     with staged(str(source)) as incoming:
         digest = hashlib.sha256(repr((convert.__qualname__, source, options)).encode()).hexdigest()[:16]
-        root = Path(incoming.folder.name) / slug(source.name)
+        root = incoming.aside / slug(source.name)
         report = convert(source, root, home() / f"{STAGING}{digest}", progress)
         incoming.notes = report.remarks
         return incoming.check(root, progress)

@@ -56,16 +56,17 @@ def side_view(
     decoder = next((model for model in models if model.reconstructs), None)
     # Points are too sparse to be read as a map.
     dense = (name for name in frames.modalities if not known(name).sparse)
-    modality = decoder.card.encoding.modality if decoder else next(dense, "depth")
+    modality = decoder.encoding.modality if decoder else next(dense, "depth")
     true = None if asked.query is None else frames.modality(asked.query, modality)
     predicted = None
     if decoder:
         said = describe(decoder) if describe else decoder.description(asked.picture)
-        predicted = decoder.decode(said.side_map, asked.picture.size)
+        predicted = None if said.side_map is None else decoder.decode(said.side_map, asked.picture.size)
     if true is None and predicted is None:
         return None
-    measure = {"depth": depth_errors, "semantics": class_errors}.get(modality)
-    errors = measure(predicted, true) if measure and true is not None and predicted is not None else None
+    errors: DepthErrors | ClassErrors | None = None
+    if true is not None and predicted is not None and modality in ("depth", "semantics"):
+        errors = (depth_errors if modality == "depth" else class_errors)(predicted, true)
     filled = FILLED_FROM in frames.modalities.get(modality, {})
     known_as = f"{modality.capitalize()} by lidar" if filled else f"True {modality}"
     return SideView(modality, true, predicted, decoder.name if decoder else None, errors, known_as)
@@ -99,7 +100,7 @@ def side_panels(frames: Frames, view: SideView | None) -> list[Panel]:
             note = f"by {view.model}" if key == "predicted" else coverage(side)
             alt = f"{title} as a map from {scale.low:g} to {scale.high:g} {scale.unit}"
             panels.append(Panel(key, title, note, alt, map_figure(side.values, side.valid, scale)))
-    if view.errors is not None:
+    if view.errors is not None and view.true is not None and view.predicted is not None:
         valid = view.true.valid & view.predicted.valid
         figure = error_figure(view.true.values, view.predicted.values, valid)
         alt = "Reconstructed minus true depth in metres: blue where it is too near, orange where it is too far"
@@ -118,7 +119,7 @@ def class_panels(view: SideView, names: Sequence[str]) -> list[Panel]:
         for key, title, note, side in drawn
         if side is not None
     ]
-    if view.errors is not None:
+    if view.errors is not None and view.true is not None and view.predicted is not None:
         figure, alt = wrong_figure(view.true, view.predicted, names), "Orange where the reconstructed class is wrong"
         panels.append(Panel("error", "Error", "wrong classes in orange", alt, figure, scores_html(view.errors)))
     return panels
@@ -145,7 +146,7 @@ def columns(frames: Frames, results: Sequence[QueryResult], picture: Callable[[i
 
 def marks(frames: Frames, results: Sequence[QueryResult]) -> list[Mark]:
     """Each model's candidates for the map: longitude and latitude where the data set has them, else metres."""
-    x, y = (frames.lon, frames.lat) if has_map(frames) else (frames.position[:, 0], frames.position[:, 1])
+    x, y = reversed(lat_lon(frames)) if has_map(frames) else (frames.position[:, 0], frames.position[:, 1])
     return [
         Mark(
             result.model, str(frames.frame[c.frame]), float(x[c.frame]), float(y[c.frame]), c.rank, c.metres, c.correct
@@ -173,8 +174,9 @@ def map_view(
 ) -> MapView:
     """A view that holds the query's radius and all marks in a map of `width` x `height` pixels."""
     database = frames.database(split)
-    home = fit(np.stack([frames.lat[database], frames.lon[database]], axis=1), width, height)
-    here = None if query is None else (float(frames.lat[query]), float(frames.lon[query]))
+    lat, lon = lat_lon(frames)
+    home = fit(np.stack([lat[database], lon[database]], axis=1), width, height)
+    here = None if query is None else (float(lat[query]), float(lon[query]))
     points = [(mark.y, mark.x) for mark in marks] + ([here] if here else [])
     centre, zoom = fit(np.array(points), width, height, radius_m) if points else home
     return MapView(home, here, centre, zoom)
@@ -197,6 +199,12 @@ def plan(
 def has_map(frames: Frames) -> bool:
     """Whether the frames have places on the globe, rather than in a room's own metres."""
     return frames.lat is not None and frames.lon is not None
+
+
+def lat_lon(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude `(N,)` in degrees of frames that have them, see `has_map`."""
+    assert frames.lat is not None and frames.lon is not None
+    return frames.lat, frames.lon
 
 
 def verdict(result: QueryResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
     """A bar on a terminal for each of the things done one after the other, nothing elsewhere."""
-    bars: dict[str, tqdm] = {}
+    bars: dict[str, tqdm[NoReturn]] = {}
 
     def progress(what: str, done: int, total: int) -> None:
         if what not in bars:

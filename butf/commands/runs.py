@@ -8,8 +8,8 @@ import time
 
 from butf.commands.common import add_json, check_output, text_table, write_result
 from butf.files import runs_dir
-from butf.training.folder import RunState
 from butf.training.runs import list_runs
+from butf.training.state import RunState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -91,7 +91,7 @@ def aggregation(data: str, seeds: tuple[int, ...], steps: int, quick: bool, ship
         Variant("bu-tf", f"bu-tf with GeM for both parts of its descriptor{word}", "bu-tf", {}, FIRST, made, core=True),
     )
     common: dict[str, Any] = {"steps": steps, "validate_every": steps, "final_queries": 60}
-    variants = first + POOLED + DERIVED
+    variants: tuple[Variant, ...] = first + POOLED + DERIVED
     if quick:
         common |= {"places": 6, "final_queries": 5, "clusters": 4}
         variants = tuple(_small(variant) for variant in variants)

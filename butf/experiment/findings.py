@@ -45,7 +45,9 @@ def deviations(plan: Plan, results: list[Result]) -> list[str]:
     for result in results:
         for seed, card in zip(result.seeds, result.cards, strict=True):
             config = planned.get(f"seed-{seed}/{result.variant.name}")
-            wanted = config.as_dict() if config else {}
+            if config is None:
+                continue
+            wanted = config.as_dict()
             for name in sorted(wanted.keys() & card.config.keys()):
                 if card.config[name] != wanted[name] and config.reads(name) and name not in ELSEWHERE:
                     found.append(f"{result.variant.name}, seed {seed}: {name} {card.config[name]}, now {wanted[name]}")

@@ -104,7 +104,7 @@ def _result(
         retrieval = split_search(frames, split, model, 1).retrieval
         right, matched = retrieval.judge()
         hits.append(right[matched, 0])
-        errors = None if places_alone else side_errors(frames, retrieval.queries, model)
+        errors = None if places_alone or not isinstance(model, Model) else side_errors(frames, retrieval.queries, model)
         sides += [errors[matched]] if errors is not None else []
         real += [pair_recall(model, pairs)] if pairs and not places_alone else []
         cards.append(model.card)

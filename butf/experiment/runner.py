@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from butf.dataset.frames import Frames
 from butf.dataset.samples import Samples
@@ -41,6 +42,7 @@ def train_plan(plan: Plan, folder: Path, say: Say) -> None:
             continue
         say(f"{number} of {len(trials)}: {trial.folder}")
         if trial.variant.made == "trained":
+            assert trial.config is not None
             train(_run(trial, trial.config, folder), decoded)
         elif trial.variant.made == "shipped":
             _take(trial, folder)
@@ -79,7 +81,8 @@ def _derive(trial: Trial, folder: Path, plan: Plan) -> None:
     frames = Frames.load(find_data(plan.data))
     rows = frames.where(split="train")
     size = model.size(*frames.image(int(rows[0])).size)
-    network, changed = model.network, {}
+    network = model.network
+    changed: dict[str, Any] = {}
     if trial.variant.made == "statistics":
         adapt_statistics(network, frames, size, plan.adaptation_pictures, trial.seed)
     else:

@@ -81,8 +81,8 @@ def sweep(results: dict[str, Any], group: str) -> list[Point]:
     for entry in results.get("sweep", []):
         found = next(part for part in entry["groups"] if part["condition"] == group)
         note = f", {points_text(100 * found['gain'])} (p {p_text(found['p'])})" if "gain" in found else ""
-        place = entry["lambda_div"], entry["sigma_transfer"]
-        points.append(Point(*place, found["recall"], *found["interval95"], note))
+        low, high = found["interval95"]
+        points.append(Point(entry["lambda_div"], entry["sigma_transfer"], found["recall"], low, high, note))
     return points
 
 

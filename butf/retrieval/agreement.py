@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -84,7 +84,7 @@ def _listening(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     heard: dict[str, Tensor] = {}
     me = threading.get_ident()
 
-    def listener(name: str):
+    def listener(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             if threading.get_ident() == me:
                 heard[name] = inputs[0]

@@ -28,6 +28,7 @@ from butf.errors import BadInput
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
+    from butf.retrieval.keypoint_vlad import KeypointVLAD
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -38,7 +39,11 @@ _SAMPLE = 32_768  # bytes read at the head, middle and tail of a picture file
 
 
 def bank(
-    frames: Frames, indices: np.ndarray, model: Model, progress: Progress | None = None, keep: Path | None = None
+    frames: Frames,
+    indices: np.ndarray,
+    model: Model | KeypointVLAD,
+    progress: Progress | None = None,
+    keep: Path | None = None,
 ) -> np.ndarray:
     """Descriptors `(N, D)` float32 of some frames, from a file where there is one; `keep` also writes them there.
 
@@ -52,14 +57,14 @@ def bank(
         pictures = _counted(frames, rows, done, len(indices), progress)
         return np.asarray(model.describe(pictures), np.float32)
 
-    modalities = (model.card.encoding.modality,) if model.reads_side else ()
+    modalities = (model.encoding.modality,) if model.reads_side else ()
     return table(frames, indices, model, "descriptors", modalities, describe, keep)
 
 
 def table(
     frames: Frames,
     indices: np.ndarray,
-    model: Model,
+    model: Model | KeypointVLAD,
     kind: str,
     modalities: tuple[str, ...],
     compute: Callable[[np.ndarray, int], np.ndarray],
@@ -90,7 +95,9 @@ def table(
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
-def content_key(frames: Frames, indices: np.ndarray, model: Model, kind: str, modalities: tuple[str, ...] = ()) -> str:
+def content_key(
+    frames: Frames, indices: np.ndarray, model: Model | KeypointVLAD, kind: str, modalities: tuple[str, ...] = ()
+) -> str:
     """A key of what is computed from these frames by this model: no times, no absolute paths.
 
     Files up to 96 kB count byte by byte, larger ones by their size and three samples of 32 kB: a picture that was
@@ -124,9 +131,8 @@ def _measured(
     parts = []
     for start in range(0, len(rows), _BATCH):
         batch = [samples[k] for k in range(start, min(start + _BATCH, len(rows)))]
-        parts.append(
-            model.describe_measured(*(torch.stack([item[key] for item in batch]) for key in ("image", "side", "valid")))
-        )
+        images, side = torch.stack([item["image"] for item in batch]), torch.stack([item["side"] for item in batch])
+        parts.append(model.describe_measured(images, side, torch.stack([item["valid"] for item in batch])))
         if progress is not None:
             progress(done + start + len(batch), total)
     return np.concatenate(parts)

@@ -28,7 +28,7 @@ def mcnemar_exact(a: np.ndarray, b: np.ndarray) -> float:
     won, lost = int((a > b).sum()), int((a < b).sum())
     trials = won + lost
     tail = sum(math.comb(trials, wins) for wins in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**trials)
+    return min(1.0, float(2 * tail / 2**trials))
 
 
 def paired_permutation(

@@ -20,6 +20,7 @@ from butf.retrieval.recall import Retrieval, first_correct, ranking
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
+    from butf.retrieval.keypoint_vlad import KeypointVLAD
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class SplitSearch:
 
     def descriptor(self, query: int) -> np.ndarray:
         """The descriptor `(C,)` of a query frame; raises `KeyError` when it is no query of this split."""
-        return self.asked[self._row(query)]
+        descriptor: np.ndarray = self.asked[self._row(query)]
+        return descriptor
 
     def _row(self, query: int) -> int:
         rows = np.flatnonzero(self.queries == query)
@@ -133,13 +135,15 @@ class QueryTable:
 
     def failures(self, model: str) -> np.ndarray:
         """Frame numbers of the matched queries whose first candidate is wrong."""
-        return self.queries[self.matched & (self.first_correct[model] != 1)]
+        failed: np.ndarray = self.queries[self.matched & (self.first_correct[model] != 1)]
+        return failed
 
     def gains(self, model: str, over: str) -> np.ndarray:
         """Frame numbers of the queries on which `model` ranks the first right one higher than `over`, best first."""
         gain = self._ranks(over) - self._ranks(model)
         order = np.argsort(-gain, kind="stable")
-        return self.queries[order[(gain > 0)[order] & self.matched[order]]]
+        gained: np.ndarray = self.queries[order[(gain > 0)[order] & self.matched[order]]]
+        return gained
 
     def _ranks(self, model: str) -> np.ndarray:
         ranks = self.first_correct[model]
@@ -149,7 +153,7 @@ class QueryTable:
 def split_search(
     frames: Frames,
     split: str,
-    model: Model,
+    model: Model | KeypointVLAD,
     depth: int = 100,
     progress: Progress | None = None,
     keep: Path | None = None,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -28,10 +28,14 @@ LIMIT = 256
 class Extractor(Protocol):
     """What finds keypoints: that of `butf.keypoints.zoo.load_keypoints`, or any other with a digest of its own."""
 
-    digest: str
+    @property
+    def digest(self) -> str:
+        """Of its weights."""
+        ...
 
     def extract(self, image: Image.Image, limit: int) -> Features:
         """At most `limit` keypoints of a picture."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +51,8 @@ class KeypointVLAD:
     centres: Tensor
     """(K, D) float32."""
     name: str = "keypoint-vlad"
-    reads_side: bool = False
-    reconstructs: bool = False
+    reads_side: Literal[False] = False
+    reconstructs: Literal[False] = False
 
     @property
     def digest(self) -> str:
@@ -61,8 +65,13 @@ class KeypointVLAD:
         network = getattr(self.extractor, "network", None)
         own = sum(part.numel() for part in network.parameters()) if network is not None else 0
         floor, parameters = off_the_shelf_card(), own + self.centres.numel()
-        sizes = {"parameters": parameters, "size_ratio": round(parameters / floor.parameters, 4)}
-        return replace(floor, name=self.name, descriptor_dim=self.centres.numel(), **sizes)
+        return replace(
+            floor,
+            name=self.name,
+            descriptor_dim=self.centres.numel(),
+            parameters=parameters,
+            size_ratio=round(parameters / floor.parameters, 4),
+        )
 
     def describe(
         self, images: Iterable[Image.Image], batch: int = 1, progress: Callable[[int], None] | None = None

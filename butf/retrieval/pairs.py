@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Pair:
     p: float
     p_blocks: float
 
-    def entry(self) -> dict:
+    def entry(self) -> dict[str, Any]:
         """The pair as `python -m butf evaluate --json` writes it."""
         return {
             "a": self.a, "b": self.b, "condition": self.condition,

@@ -30,7 +30,8 @@ class PartRanks:
         """By each ordering the rank of the first right place; None where none is known to be right."""
         if self.correct is None or not self.correct.any():
             return None
-        return self.ranks[:, self.correct].min(axis=1).tolist()
+        ranks: list[int] = self.ranks[:, self.correct].min(axis=1).tolist()
+        return ranks
 
 
 def part_ranks(
@@ -39,6 +40,7 @@ def part_ranks(
     """The database ranked by each part of the descriptor of a query frame, or of one's own photo's `descriptor`."""
     if query is not None:
         descriptor = search.descriptor(query)
+    assert descriptor is not None
     gaps = np.square(search.table - np.reshape(descriptor, (1, -1)))
     main = model.network.main_dim
     gaps[search.database == query] = np.inf

@@ -128,7 +128,8 @@ def _without_itself(queries: np.ndarray, ids: np.ndarray, distances: np.ndarray)
 
 
 def _metres(frames: Frames, queries: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(frames.position[queries][:, None] - frames.position[ids], axis=-1)
+    metres: np.ndarray = np.linalg.norm(frames.position[queries][:, None] - frames.position[ids], axis=-1)
+    return metres
 
 
 def _columns(database: np.ndarray, ids: np.ndarray) -> np.ndarray:

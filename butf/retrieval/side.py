@@ -25,7 +25,7 @@ def side_errors(
 
     None for a model that reconstructs no depth. Kept like descriptors are.
     """
-    if not model.reconstructs or model.card.encoding.modality != MODALITY:
+    if not model.reconstructs or model.encoding.modality != MODALITY:
         return None
 
     def compute(rows: np.ndarray, done: int) -> np.ndarray:
