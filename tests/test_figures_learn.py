@@ -1,5 +1,8 @@
 """The figures of the lessons: what is drawn where, and that names are escaped."""
 
+import base64
+import io
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -8,12 +11,14 @@ from looking import looked_through
 from PIL import Image, ImageColor
 
 from butf.figures.counting import squares_html
+from butf.figures.depth import SHORT_TO_LONG
 from butf.figures.diagram import Link, Node, diagram_html
 from butf.figures.gallery import Card
 from butf.figures.hinge import hinge_figure
+from butf.figures.hover_map import HoverMap
 from butf.figures.localization import error_figure, ranked_html, way_html
 from butf.figures.marks import Mark
-from butf.figures.words import assignment_figure, matrix_figure, word_colour
+from butf.figures.words import assignment_map, matrix_map, word_colour
 
 
 def drawings(html: str) -> list[ElementTree.Element]:
@@ -78,16 +83,36 @@ def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:
     assert "2 of 4 queries have a right one among the first 3" in html
 
 
+def pixels(source: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition("base64,")[2]))))
+
+
+def figure_of(view: HoverMap) -> ElementTree.Element:
+    """The HTML as XML; browsers close pictures by themselves."""
+    html = view.payload("<alt>")["html"]
+    return ElementTree.fromstring(re.sub(r"(<img [^>]*)>", r"\1/>", html))
+
+
 def test_cells_have_the_colour_of_their_likeliest_word_and_one_word_its_shares() -> None:
     shares = np.array([[[0.9, 0.1], [0.4, 0.6]]])
-    (cells,) = looked_through(assignment_figure(Image.new("RGB", (64, 32)), shares)).data
+    view = assignment_map(Image.new("RGB", (64, 32)), shares)
     of = [ImageColor.getrgb(word_colour(k)) for k in range(2)]
-    assert [tuple(cell[:3]) for cell in np.array(cells.z)[0].tolist()] == of
-    np.testing.assert_allclose(np.array(cells.z)[0, :, 3], 255 * 0.82 * np.array([0.9, 0.6]), atol=0.5)
-    np.testing.assert_allclose(np.array(cells.customdata)[0], [[1, 0.9], [2, 0.6]])
-    (alone,) = assignment_figure(Image.new("RGB", (64, 32)), shares, 1).data
-    assert {tuple(cell[:3]) for cell in np.array(alone.z)[0].tolist()} == {of[1]}
-    np.testing.assert_allclose(np.array(alone.customdata)[0], [[2, 0.1], [2, 0.6]])
+    cells = pixels(figure_of(view).find(".//img").get("src"))
+    assert [tuple(cell[:3]) for cell in cells[0].tolist()] == of
+    np.testing.assert_allclose(cells[0, :, 3], 255 * 0.82 * np.array([0.9, 0.6]), atol=0.5)
+    assert view.said.tolist() == [["word 1: 0.90", "word 2: 0.60"]]
+    alone = assignment_map(Image.new("RGB", (64, 32)), shares, 1)
+    assert {tuple(cell[:3]) for cell in alone.pixels[0].tolist()} == {of[1]}
+    assert alone.said.tolist() == [["word 2: 0.10", "word 2: 0.60"]]
+
+
+def test_the_picture_lies_beneath_its_cells_in_its_own_proportions() -> None:
+    colour = (200, 30, 90)
+    figure = figure_of(assignment_map(Image.new("RGB", (60, 20), colour), np.full((2, 2, 3), 1 / 3)))
+    assert "--ratio: 3.0000;" in figure.get("style")
+    beneath = re.fullmatch(r"background-image: url\((.*)\)", figure.find("div").get("style"))[1]
+    assert pixels(beneath).shape == (20, 60, 3)
+    np.testing.assert_allclose(pixels(beneath).mean((0, 1)), colour, atol=3)
 
 
 def test_words_have_colours_of_their_own() -> None:
@@ -95,10 +120,26 @@ def test_words_have_colours_of_their_own() -> None:
 
 
 def test_the_matrix_stands_beside_the_norms_of_its_rows() -> None:
-    figure = looked_through(matrix_figure(np.array([[3.0, 4.0], [0.0, 0.0]]), 0))
-    assert list(figure.data[1].x) == [5.0, 0.0]
-    assert list(figure.data[1].marker.opacity) == [1.0, 0.35]
-    assert figure.data[0].zmax == -figure.data[0].zmin == 4.0
+    matrix = np.array([[3.0, -4.0], [0.0, 0.0], [1.2, 0.5]])
+    view = matrix_map(matrix, 0)
+    figure = figure_of(view)
+    rows, bars = (figure.find(f"ol[@class='{kind}']") for kind in ("rows", "bars"))
+    assert [row.text for row in rows] == ["1", "2", "3"] and [bar.find("span").text for bar in bars] == [
+        "5.0", "0.0", "1.3"
+    ]  # fmt: skip
+    shares = [float(re.search(r"--share: ([\d.]+)", bar.get("style"))[1]) for bar in bars]
+    assert shares == pytest.approx([1, 0, 1.3 / 5]) and bars[2].get("title").endswith("= 1.30")
+    assert [bar.get("class") for bar in bars] == ["bright", "pale", "pale"]
+    assert all(bar.get("class") == "bright" for bar in figure_of(matrix_map(matrix)).find("ol[@class='bars']"))
+    np.testing.assert_allclose(view.values, matrix, atol=1e-3)
+    assert view.payload("")["named"] == ["word", "dimension"]
+
+
+def test_entries_are_coloured_from_minus_the_largest_to_the_largest() -> None:
+    cells = pixels(figure_of(matrix_map(np.array([[3.0, -4.0], [0.0, 4.0]]))).find(".//img").get("src"))
+    blue, white, orange = (ImageColor.getrgb(colour) for _, colour in SHORT_TO_LONG[::2])
+    assert [tuple(cells[0, 1]), tuple(cells[1, 0]), tuple(cells[1, 1])] == [blue, white, orange]
+    assert (matrix_map(np.zeros((2, 3))).pixels == white).all()
 
 
 @pytest.mark.parametrize(("full", "value"), [(0.2, 0.0), (0.7, 0.3)])
