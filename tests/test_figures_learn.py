@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from looking import looked_through
 from PIL import Image, ImageColor
+from test_figures_plots import of, share
 
 from butf.figures.counting import squares_html
 from butf.figures.depth import SHORT_TO_LONG
@@ -16,8 +17,9 @@ from butf.figures.diagram import Link, Node, diagram_html
 from butf.figures.gallery import Card
 from butf.figures.hinge import hinge_figure
 from butf.figures.hover_map import HoverMap
-from butf.figures.localization import error_figure, ranked_html, way_html
+from butf.figures.localization import Field, error_plan, ranked_html, way_html
 from butf.figures.marks import Mark
+from butf.figures.theme import model_colour
 from butf.figures.words import assignment_map, matrix_map, word_colour
 
 
@@ -67,13 +69,61 @@ def test_ranked_pictures_tell_right_from_wrong_by_border_and_words_and_pale_the_
     assert "<b>" not in way_html("<b>", ("<b>",), "<b>").replace('<b aria-hidden="true">', "")
 
 
+def plan_of(marks: list[Mark], query: tuple[float, float] = (0.0, 0.0), radius_m: float = 25.0) -> ElementTree.Element:
+    return ElementTree.fromstring(
+        error_plan(np.array([[-5.0, 0], [60, 0], [60, 80]]), query, radius_m, marks, "<plan>")
+    )
+
+
+def metres(plan: ElementTree.Element, x: str | float, y: str | float) -> tuple[float, float]:
+    """What a place in the plan, in percent, is in metres by the gridlines and their words."""
+    found = []
+    for kind, axis, place in (("column", "x", x), ("row", "y", y)):
+        words = [(float(t.text), share(t.get(axis))) for t in of(plan, kind)]
+        (low, at_low), (high, at_high) = words[0], words[-1]
+        found.append(low + (high - low) * (share(place) - at_low) / (at_high - at_low))
+    return tuple(found)
+
+
 def test_the_error_is_a_line_from_the_true_place_to_the_first_candidate() -> None:
-    marks = [Mark("m", "f/1", 30.0, 40.0, 1, 50.0, False), Mark("m", "f/2", 1.0, 1.0, 2, 1.4, True)]
-    figure = looked_through(error_figure(np.zeros((3, 2)), (0.0, 0.0), 25.0, marks))
-    line = figure.data[-1]
-    assert (list(line.x), list(line.y)) == ([0, 30], [0, 40])
-    assert figure.layout.annotations[-1].text == "<b>50 m</b>"
-    assert (figure.layout.annotations[-1].x, figure.layout.annotations[-1].y) == (15, 20)
+    marks = [Mark("bu-tf", "f/1", 30.0, 40.0, 1, 50.0, False), Mark("bu-tf", "f/<2>", 1.0, 1.0, 2, 1.4, True)]
+    plan = plan_of(marks)
+    (line,), (badge,) = of(plan, "error"), of(plan, "badge")
+    start, end = (metres(plan, *map(float, pair.split(","))) for pair in line.get("points").split())
+    assert (start, end) == (pytest.approx((0, 0), abs=0.05), pytest.approx((30, 40), abs=0.05))
+    assert badge.find("text").text == "50 m"
+    assert metres(plan, badge.get("x"), badge.get("y")) == pytest.approx((15, 20), abs=0.05)
+    second, first, query = of(plan, "point")
+    assert metres(plan, first.get("x"), first.get("y")) == pytest.approx((30, 40), abs=0.05)
+    assert metres(plan, second.get("x"), second.get("y")) == pytest.approx((1, 1), abs=0.05)
+    assert metres(plan, query.get("x"), query.get("y")) == pytest.approx((0, 0), abs=0.05)
+    assert second.find("title").text == marks[1].tooltip and plan.get("aria-label") == "<plan>"
+    assert [mark.find("g")[0].get("fill") for mark in (first, second)] == ["none", model_colour("bu-tf")]
+
+
+def test_a_plan_is_as_wide_as_high_for_a_metre_and_holds_the_whole_database() -> None:
+    plan = plan_of([Mark("bu-tf", "f/1", 30.0, 40.0, 1, 50.0, False)])
+    ratio = float(re.search(r"--ratio: ([\d.]+)", plan.get("style"))[1])
+    (circle,) = of(plan, "radius")
+    assert share(circle.get("rx")) * ratio == pytest.approx(share(circle.get("ry")), rel=2e-3)
+    west, _ = metres(plan, share(circle.get("cx")) - share(circle.get("rx")), 0.0)
+    assert west == pytest.approx(-25, abs=0.05)
+    dots = [tuple(map(float, dot.split(","))) for dot in re.findall(r"M([\d.,]+)h0", of(plan, "dots")[0].get("d"))]
+    np.testing.assert_allclose([metres(plan, *dot) for dot in dots], [[-5, 0], [60, 0], [60, 80]], atol=0.05)
+
+
+@pytest.mark.parametrize(("extent", "ratio"), [((500.0, 3.0), 2.0), ((3.0, 500.0), 0.7), ((0.0, 0.0), 1.0)])
+def test_a_plan_is_never_a_mere_strip(extent: tuple[float, float], ratio: float) -> None:
+    points = np.array([[7.0, 7.0], [7.0 + extent[0], 7.0 + extent[1]]])
+    field = Field.around(points, 2.0)
+    assert field.wide / field.high == pytest.approx(ratio) and field.wide >= 0.2
+    assert all(0 < field.x(x) < 100 and 0 < field.y(y) < 100 for x, y in points)
+
+
+def test_words_at_the_upper_edge_stand_below_their_mark() -> None:
+    downs = [float(of(plan_of([Mark("m", "f", 0.0, y, 1, y, True)], (0, y)), "badge")[0].find("rect").get("y")[:-2])
+             for y in (0.0, 80.0)]  # fmt: skip
+    assert downs[0] < 0 < downs[1]
 
 
 def test_squares_fill_the_queries_found_and_ring_the_chosen_one() -> None:

@@ -39,7 +39,9 @@ def test_localization_shows_what_the_model_retrieves_and_how_far_it_is(site):
     places = [page.index(f'data-frame="{frames.frame[candidate.frame]}"') for candidate in result.candidates]
     assert places == sorted(places) and page.count("data-frame=") == 3
     assert f"Off by {result.candidates[0].metres:.1f}"[:9] in page
-    assert "tens of metres off" in page
+    assert "tens of metres off" in page and app.get("plotly_chart") == []
+    assert page.count('aria-label="Plan in metres: the true place') == 1
+    assert page.count(f"<title>{result.model}: candidate") == 3
     app = well(app.selectbox(key="condition").select("overcast").run())
     assert app.selectbox(key="query").value == "overcast/000010"
 

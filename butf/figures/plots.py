@@ -6,7 +6,7 @@ texts and marks keep their size. The looks are in `static/plot.css`; words are e
 
 from collections.abc import Callable, Sequence
 from html import escape
-from math import log
+from math import ceil, floor, log, log10
 
 from butf.figures.shapes import SIDE
 
@@ -27,10 +27,29 @@ def log_scale(values: Sequence[float], inset: float) -> Scale:
     return place
 
 
-def plot_svg(label: str, grid: str, lines: str, points: str, titles: str = "") -> str:
-    """A plot of these pieces; `label` is read to the blind."""
+def linear_scale(low: float, high: float, at_low: float = 0.0, at_high: float = 100.0) -> Scale:
+    """Where a value stands: `low` at `at_low`, `high` at `at_high`, the rest evenly between and beyond."""
+    step = (at_high - at_low) / (high - low)
+    return lambda value: at_low + step * (value - low)
+
+
+def round_step(span: float, most: int) -> float:
+    """The least of 1, 2, 5 times a power of ten that goes into a span no more than `most` times."""
+    power = 10.0 ** floor(log10(span / most))
+    return next(step * power for step in (1, 2, 5, 10) if step * power * most >= span * (1 - 1e-9))
+
+
+def ticks(low: float, high: float, step: float) -> list[float]:
+    """The multiples of `step` from `low` to `high`."""
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return [round(number * step, 9) for number in range(first, last + 1)]
+
+
+def plot_svg(label: str, grid: str, lines: str, points: str, titles: str = "", kind: str = "", look: str = "") -> str:
+    """A plot of these pieces; `label` is read to the blind, `kind` is a class of its own and `look` its variables."""
+    style = f' style="{look}"' if look else ""
     return (
-        f'<svg class="plot" role="img" aria-label="{escape(label)}">{grid}'
+        f'<svg class="{f"plot {kind}".strip()}" role="img" aria-label="{escape(label)}"{style}>{grid}'
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none">{lines}</svg>{points}{titles}</svg>'
     )
 
@@ -57,9 +76,9 @@ def corners(xs: Sequence[float], ys: Sequence[float]) -> str:
     return " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(xs, ys, strict=True))
 
 
-def point_svg(x: float, y: float, shape: str, said: str, kind: str = "point") -> str:
+def point_svg(x: float, y: float, shape: str, said: str, kind: str = "point", wide: int = MARK) -> str:
     """A mark, drawn in the field of `butf.figures.shapes`, that says its numbers to who points at it or near it."""
-    at = f"scale({MARK / SIDE:.3f}) translate({-SIDE / 2:g} {-SIDE / 2:g})"
+    at = f"scale({wide / SIDE:.3f}) translate({-SIDE / 2:g} {-SIDE / 2:g})"
     return (
         f'<svg class="{kind}" x="{x:.2f}%" y="{y:.2f}%"><title>{escape(said)}</title>'
         f'<circle class="reach" r="{MARK}" fill="transparent"/><g transform="{at}">{shape}</g></svg>'
