@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from looking import looked_through
 from PIL import Image, ImageColor
 from test_figures_plots import of, share
 
@@ -15,11 +14,11 @@ from butf.figures.counting import squares_html
 from butf.figures.depth import SHORT_TO_LONG
 from butf.figures.diagram import Link, Node, diagram_html
 from butf.figures.gallery import Card
-from butf.figures.hinge import hinge_figure
+from butf.figures.hinge import hinge_svg
 from butf.figures.hover_map import HoverMap
 from butf.figures.localization import Field, error_plan, ranked_html, way_html
 from butf.figures.marks import Mark
-from butf.figures.theme import model_colour
+from butf.figures.theme import RIGHT, model_colour
 from butf.figures.words import assignment_map, matrix_map, word_colour
 
 
@@ -75,8 +74,8 @@ def plan_of(marks: list[Mark], query: tuple[float, float] = (0.0, 0.0), radius_m
     )
 
 
-def metres(plan: ElementTree.Element, x: str | float, y: str | float) -> tuple[float, float]:
-    """What a place in the plan, in percent, is in metres by the gridlines and their words."""
+def measured(plan: ElementTree.Element, x: str | float, y: str | float) -> tuple[float, float]:
+    """What a place in a plot, in percent, is in metres (or what else is measured) by the gridlines and their words."""
     found = []
     for kind, axis, place in (("column", "x", x), ("row", "y", y)):
         words = [(float(t.text), share(t.get(axis))) for t in of(plan, kind)]
@@ -89,14 +88,14 @@ def test_the_error_is_a_line_from_the_true_place_to_the_first_candidate() -> Non
     marks = [Mark("bu-tf", "f/1", 30.0, 40.0, 1, 50.0, False), Mark("bu-tf", "f/<2>", 1.0, 1.0, 2, 1.4, True)]
     plan = plan_of(marks)
     (line,), (badge,) = of(plan, "error"), of(plan, "badge")
-    start, end = (metres(plan, *map(float, pair.split(","))) for pair in line.get("points").split())
+    start, end = (measured(plan, *map(float, pair.split(","))) for pair in line.get("points").split())
     assert (start, end) == (pytest.approx((0, 0), abs=0.05), pytest.approx((30, 40), abs=0.05))
     assert badge.find("text").text == "50 m"
-    assert metres(plan, badge.get("x"), badge.get("y")) == pytest.approx((15, 20), abs=0.05)
+    assert measured(plan, badge.get("x"), badge.get("y")) == pytest.approx((15, 20), abs=0.05)
     second, first, query = of(plan, "point")
-    assert metres(plan, first.get("x"), first.get("y")) == pytest.approx((30, 40), abs=0.05)
-    assert metres(plan, second.get("x"), second.get("y")) == pytest.approx((1, 1), abs=0.05)
-    assert metres(plan, query.get("x"), query.get("y")) == pytest.approx((0, 0), abs=0.05)
+    assert measured(plan, first.get("x"), first.get("y")) == pytest.approx((30, 40), abs=0.05)
+    assert measured(plan, second.get("x"), second.get("y")) == pytest.approx((1, 1), abs=0.05)
+    assert measured(plan, query.get("x"), query.get("y")) == pytest.approx((0, 0), abs=0.05)
     assert second.find("title").text == marks[1].tooltip and plan.get("aria-label") == "<plan>"
     assert [mark.find("g")[0].get("fill") for mark in (first, second)] == ["none", model_colour("bu-tf")]
 
@@ -106,10 +105,10 @@ def test_a_plan_is_as_wide_as_high_for_a_metre_and_holds_the_whole_database() ->
     ratio = float(re.search(r"--ratio: ([\d.]+)", plan.get("style"))[1])
     (circle,) = of(plan, "radius")
     assert share(circle.get("rx")) * ratio == pytest.approx(share(circle.get("ry")), rel=2e-3)
-    west, _ = metres(plan, share(circle.get("cx")) - share(circle.get("rx")), 0.0)
+    west, _ = measured(plan, share(circle.get("cx")) - share(circle.get("rx")), 0.0)
     assert west == pytest.approx(-25, abs=0.05)
     dots = [tuple(map(float, dot.split(","))) for dot in re.findall(r"M([\d.,]+)h0", of(plan, "dots")[0].get("d"))]
-    np.testing.assert_allclose([metres(plan, *dot) for dot in dots], [[-5, 0], [60, 0], [60, 80]], atol=0.05)
+    np.testing.assert_allclose([measured(plan, *dot) for dot in dots], [[-5, 0], [60, 0], [60, 80]], atol=0.05)
 
 
 @pytest.mark.parametrize(("extent", "ratio"), [((500.0, 3.0), 2.0), ((3.0, 500.0), 0.7), ((0.0, 0.0), 1.0)])
@@ -192,13 +191,35 @@ def test_entries_are_coloured_from_minus_the_largest_to_the_largest() -> None:
     assert (matrix_map(np.zeros((2, 3))).pixels == white).all()
 
 
-@pytest.mark.parametrize(("full", "value"), [(0.2, 0.0), (0.7, 0.3)])
+def hinge(full: float, main: float, margin: float) -> ElementTree.Element:
+    return ElementTree.fromstring(hinge_svg(full, main, margin, "<hinge>"))
+
+
+@pytest.mark.parametrize(("full", "value"), [(0.2, 0.0), (0.4, 0.0), (0.7, 0.3), (1.0, 0.6)])
 def test_the_hinge_is_drawn_with_the_present_point_on_it(full: float, value: float) -> None:
-    figure = looked_through(hinge_figure(full, 0.5, 0.1))
-    curve, point = figure.data
-    assert point.y[-1] == pytest.approx(value, abs=1e-6)
-    assert np.interp(full, curve.x, curve.y) == pytest.approx(value, abs=0.01)
-    bend = max(x for x, y in zip(curve.x, curve.y, strict=True) if y == 0)
-    assert bend == pytest.approx(0.4, abs=0.006)
-    assert "demand met" in [note.text for note in figure.layout.annotations]
-    assert "demand met" not in [note.text for note in hinge_figure(full, 0.05, 0.1).layout.annotations]
+    svg = hinge(full, 0.5, 0.1)
+    (curve,), (point,) = of(svg, "hinged"), of(svg, "point")
+    assert measured(svg, point.get("x"), point.get("y")) == pytest.approx((full, value), abs=0.001)
+    (left, bend, right) = (measured(svg, *map(float, pair.split(","))) for pair in curve.get("points").split())
+    assert [*left, *bend, *right] == pytest.approx([0, 0, 0.4, 0, 1, 0.6], abs=0.001)
+    assert of(svg, "now")[0].text == f"{value:.2f}" and svg.get("aria-label") == "<hinge>"
+    green = of(svg, "stem")[0].get("stroke") == RIGHT
+    assert green == (value == 0)
+
+
+def test_a_demand_that_cannot_be_met_has_no_span_and_no_bend() -> None:
+    met, beyond = hinge(0.5, 0.5, 0.1), hinge(0.5, 0.05, 0.1)
+    words = [[text.text for text in svg.iter("text")] for svg in (met, beyond)]
+    assert "demand met" in words[0] and "demand met" not in words[1]
+    assert [share(of(svg, "met")[0].get("width")) for svg in (met, beyond)] == [40, 0]
+    curve = [measured(beyond, *map(float, pair.split(","))) for pair in of(beyond, "hinged")[0].get("points").split()]
+    assert np.array(curve) == pytest.approx(np.array([[0, 0.05], [1, 1.05]]), abs=0.001)
+
+
+def test_the_margin_reaches_from_the_main_loss_down_and_not_below_zero() -> None:
+    for main, margin, low in ((0.5, 0.1, 0.4), (0.2, 0.3, 0.0)):
+        svg = hinge(0.5, main, margin)
+        (line,) = of(svg, "margin")[0].iter("line")
+        assert [measured(svg, line.get(end), 0.0)[0] for end in ("x1", "x2")] == pytest.approx([low, main], abs=0.001)
+        assert measured(svg, of(svg, "main")[0].get("x1"), 0.0)[0] == pytest.approx(main, abs=0.001)
+    assert of(hinge(0.5, 0.5, 0.0), "margin") == of(hinge(0.5, 0.0, 0.5), "margin") == []

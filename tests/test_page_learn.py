@@ -58,9 +58,9 @@ def test_training_counts_parameters_and_follows_method_and_step(site):
 
 def test_the_sliders_of_diversification_move_its_hinge(site):
     app = well(lesson_of("Diversification"))
-    assert "It is not met" in html(app)
+    assert "It is not met" in html(app) and "full 0.45: hinge 0.05" in html(app) and app.get("plotly_chart") == []
     app = well(app.slider(key="full").set_value(0.2).run())
-    assert "It is met" in html(app) and "<b>0.00</b>" in html(app)
+    assert "It is met" in html(app) and "<b>0.00</b>" in html(app) and "full 0.20: hinge 0.00" in html(app)
     app = well(app.slider(key="main").set_value(0.05).run())
     assert "cannot be met" in html(app)
 

@@ -71,6 +71,11 @@ def column_svg(x: float, word: str, above: bool = False) -> str:
     )
 
 
+def aside_svg(word: str) -> str:
+    """What is measured upwards, written along the left edge."""
+    return f'<svg y="50%"><text class="title" dy="-2.4em" transform="rotate(-90)">{escape(word)}</text></svg>'
+
+
 def corners(xs: Sequence[float], ys: Sequence[float]) -> str:
     """The `points` of a line or an area."""
     return " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(xs, ys, strict=True))
