@@ -5,7 +5,17 @@ The looks are in `static/plot.css`.
 
 import torch
 
-from butf.figures.plots import aside_svg, column_svg, corners, linear_scale, plot_svg, point_svg, row_svg, ticks
+from butf.figures.plots import (
+    aside_svg,
+    column_svg,
+    corners,
+    linear_scale,
+    plot_svg,
+    point_svg,
+    row_svg,
+    ticks,
+    title_svg,
+)
 from butf.figures.shapes import SHAPES
 from butf.figures.theme import RIGHT, WRONG, model_colour
 from butf.losses import diversification_loss
@@ -33,8 +43,8 @@ def hinge_svg(full: float, main: float, margin: float, label: str) -> str:
     grid = "".join(row_svg(up(tick), f"{tick:g}") for tick in ticks(0, TOP, STEP))
     grid += "".join(column_svg(across(tick), f"{tick:g}") for tick in ticks(0, MOST, STEP))
     titles = (
-        '<text class="title" x="50%" y="100%" dy="2.9em">triplet loss of the full descriptor</text>'
-        f"{aside_svg('diversification loss')}{_span_words(main, margin)}"
+        f"{title_svg('triplet loss of the full descriptor')}{aside_svg('diversification loss')}"
+        f"{_span_words(main, margin)}"
     )
     points = _margin(main, margin) + _now(full, float(diversification_loss(torch.tensor(full), main, margin)))
     return plot_svg(label, _spans(main, margin) + grid, line, points, titles, "hinge")

@@ -13,7 +13,7 @@ import numpy as np
 
 from butf.figures.gallery import Card, metres_text
 from butf.figures.marks import NEUTRAL, Mark
-from butf.figures.plots import column_svg, corners, plot_svg, point_svg, round_step, row_svg, ticks
+from butf.figures.plots import column_svg, corners, plot_svg, point_svg, round_step, row_svg, ticks, title_svg
 from butf.figures.shapes import model_shape
 from butf.figures.theme import RIGHT, WRONG, model_colour
 
@@ -64,10 +64,7 @@ def error_plan(
     lines = f'<path class="dots" d="{dots}"/>{_error_line(field, query, marks[0])}'
     points = "".join(_candidate(field, mark) for mark in reversed(marks))
     points += point_svg(field.x(query[0]), field.y(query[1]), QUERY, "the query", wide=QUERY_WIDE)
-    words = (
-        '<text class="title" x="50%" y="100%" dy="2.9em">easting, m</text>'
-        '<text class="over" x="0" y="0" dx="-2.6rem" dy="-0.7em">northing, m</text>'
-    )
+    words = f'{title_svg("easting, m")}<text class="over" x="0" y="0" dx="-2.6rem" dy="-0.7em">northing, m</text>'
     grid = field.grid() + _radius(field, query, radius_m)
     look = f"--ratio: {field.wide / field.high:.4f}"
     return plot_svg(label, grid, lines, points, words + _error_text(field, query, marks[0]), "plan", look)

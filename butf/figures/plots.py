@@ -56,19 +56,33 @@ def plot_svg(label: str, grid: str, lines: str, points: str, titles: str = "", k
 
 def row_svg(y: float, word: str) -> str:
     """A level line of the grid with its word to the left."""
-    return (
-        f'<line class="grid" x1="0" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>'
-        f'<text class="row" x="0" y="{y:.2f}%" dx="-0.5em" dy="0.35em">{escape(word)}</text>'
-    )
+    return f'<line class="grid" x1="0" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>{beside_svg(y, word)}'
+
+
+def beside_svg(y: float, word: str) -> str:
+    """A word left of the plot."""
+    return f'<text class="row" x="0" y="{y:.2f}%" dx="-0.5em" dy="0.35em">{escape(word)}</text>'
 
 
 def column_svg(x: float, word: str, above: bool = False) -> str:
     """An upright line of the grid with its word below or above."""
-    at, down = ("0", "-0.6em") if above else ("100%", "1.35em")
-    return (
-        f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
-        f'<text class="column" x="{x:.2f}%" y="{at}" dy="{down}">{escape(word)}</text>'
-    )
+    written = above_svg(x, word) if above else beneath_svg(x, word)
+    return f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>{written}'
+
+
+def beneath_svg(x: float, word: str) -> str:
+    """A word below the plot."""
+    return f'<text class="column" x="{x:.2f}%" y="100%" dy="1.35em">{escape(word)}</text>'
+
+
+def above_svg(x: float, word: str) -> str:
+    """A word above the plot."""
+    return f'<text class="column" x="{x:.2f}%" y="0" dy="-0.6em">{escape(word)}</text>'
+
+
+def title_svg(word: str) -> str:
+    """What is measured to the right, beneath all other words."""
+    return f'<text class="title" x="50%" y="100%" dy="2.9em">{escape(word)}</text>'
 
 
 def aside_svg(word: str) -> str:
@@ -81,10 +95,23 @@ def corners(xs: Sequence[float], ys: Sequence[float]) -> str:
     return " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(xs, ys, strict=True))
 
 
+def whisker_svg(x: float, low: float, high: float, colour: str) -> str:
+    """An upright line between the ends of an interval."""
+    return f'<line class="whisker" x1="{x:.2f}%" x2="{x:.2f}%" y1="{low:.2f}%" y2="{high:.2f}%" stroke="{colour}"/>'
+
+
+def mark_svg(x: float, y: float, shape: str, wide: int = MARK) -> str:
+    """A mark of `butf.figures.shapes`, so many pixels wide, that says nothing by itself."""
+    return f'<svg class="mark" x="{x:.2f}%" y="{y:.2f}%">{_centred(shape, wide)}</svg>'
+
+
 def point_svg(x: float, y: float, shape: str, said: str, kind: str = "point", wide: int = MARK) -> str:
-    """A mark, drawn in the field of `butf.figures.shapes`, that says its numbers to who points at it or near it."""
-    at = f"scale({wide / SIDE:.3f}) translate({-SIDE / 2:g} {-SIDE / 2:g})"
+    """A mark of `butf.figures.shapes` that says its numbers to who points at it or near it."""
     return (
         f'<svg class="{kind}" x="{x:.2f}%" y="{y:.2f}%"><title>{escape(said)}</title>'
-        f'<circle class="reach" r="{MARK}" fill="transparent"/><g transform="{at}">{shape}</g></svg>'
+        f'<circle class="reach" r="{MARK}" fill="transparent"/>{_centred(shape, wide)}</svg>'
     )
+
+
+def _centred(shape: str, wide: int) -> str:
+    return f'<g transform="scale({wide / SIDE:.3f}) translate({-SIDE / 2:g} {-SIDE / 2:g})">{shape}</g>'
