@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from looking import looked_through
 from PIL import Image
 from test_comparison import evaluation  # noqa: F401 (a fixture)
 from test_figures_plots import corners, of, scale, share
@@ -198,12 +197,30 @@ def test_sentences_are_escaped_and_noise_is_quieter():
     assert page.count('<li class="noise">') == 1 and page.count("<li") == 2
 
 
-def test_bars_of_pairs_go_both_ways():
-    figure = looked_through(pairs.pairs_figure([pair(31, 12, 0.005), pair(3, 4, 0.7, "rain")]))
-    assert [list(trace.x) for trace in figure.data] == [[-12, -4], [31, 3]]
-    assert list(figure.layout.yaxis.ticktext) == ["night", "rain"]
-    assert figure.layout.xaxis.range[0] < -12 and figure.layout.xaxis.range[1] > 31
-    assert pairs.pairs_figure([pair(0, 0, 1.0)]).layout.xaxis.range[1] > 0
+def lanes_of(found: list[Pair]) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """The heading and the SVG of a plot of pairs."""
+    return tuple(ElementTree.fromstring(f"<div>{pairs.pairs_plot(found, '<pairs>')}</div>"))
+
+
+def test_bars_of_pairs_go_both_ways_as_far_as_their_counts():
+    heading, svg = lanes_of([pair(31, 12, 0.005), pair(3, 4, 0.7, "<rain>")])
+    zero = share(of(svg, "zero")[0].get("x1"))
+    lanes = [[(share(box.get("x")), share(box.get("width"))) for box in bar.iter("rect")] for bar in of(svg, "bar")]
+    unit = lanes[0][1][1] / 31
+    for (left, right), (a_only, b_only) in zip(lanes, ((31, 12), (3, 4)), strict=True):
+        assert (left[1], right[1]) == pytest.approx((unit * b_only, unit * a_only), abs=0.02)
+        assert (left[0] + left[1], right[0]) == pytest.approx((zero, zero), abs=0.02)
+    assert lanes[0][0][0] > 0 and lanes[0][1][0] + lanes[0][1][1] < 100
+    assert [text.text for text in of(svg, "count")] == ["12", "31", "4", "3"]
+    assert [text.text for text in of(svg, "row")] == ["night", "<rain>"]
+    assert "".join(heading.itertext()) == "← only ▲ <b>plain</b> rightonly ◆ bu-tf right →"
+    assert svg.get("aria-label") == "<pairs>" and of(svg, "bar")[1].find("title").text.startswith("<rain>: bu-tf is")
+
+
+def test_where_both_models_are_alike_the_bars_are_empty():
+    _, svg = lanes_of([pair(0, 0, 1.0)])
+    assert [share(box.get("width")) for box in svg.iter("rect")] == [0, 0]
+    assert share(of(svg, "zero")[0].get("x1")) == 50
 
 
 def test_the_gallery_says_what_was_taken_for_what_and_escapes_names():

@@ -13,7 +13,17 @@ import numpy as np
 
 from butf.figures.gallery import Card, metres_text
 from butf.figures.marks import NEUTRAL, Mark
-from butf.figures.plots import column_svg, corners, plot_svg, point_svg, round_step, row_svg, ticks, title_svg
+from butf.figures.plots import (
+    column_svg,
+    corners,
+    plot_svg,
+    point_svg,
+    round_step,
+    row_svg,
+    tick_text,
+    ticks,
+    title_svg,
+)
 from butf.figures.shapes import model_shape
 from butf.figures.theme import RIGHT, WRONG, model_colour
 
@@ -101,8 +111,8 @@ class Field:
         rows, columns = (
             ticks(low, low + long, step) for low, long in ((self.south, self.high), (self.west, self.wide))
         )
-        drawn = "".join(row_svg(self.y(tick), f"{tick:g}") for tick in rows)
-        return drawn + "".join(column_svg(self.x(tick), f"{tick:g}") for tick in columns)
+        drawn = "".join(row_svg(self.y(tick), tick_text(tick)) for tick in rows)
+        return drawn + "".join(column_svg(self.x(tick), tick_text(tick)) for tick in columns)
 
 
 def _radius(field: Field, query: tuple[float, float], radius_m: float) -> str:

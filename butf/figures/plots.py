@@ -54,6 +54,16 @@ def plot_svg(label: str, grid: str, lines: str, points: str, titles: str = "", k
     )
 
 
+def tick_text(tick: float) -> str:
+    """A number at the edge, with the sign that is as wide as a plus."""
+    return f"{tick:g}".replace("-", "−")
+
+
+def room_for(words: Sequence[str]) -> str:
+    """The `look` of a plot with these words to its left."""
+    return f"--left: {0.8 + 0.46 * max(map(len, words)):.1f}rem"
+
+
 def row_svg(y: float, word: str) -> str:
     """A level line of the grid with its word to the left."""
     return f'<line class="grid" x1="0" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>{beside_svg(y, word)}'
@@ -78,6 +88,11 @@ def beneath_svg(x: float, word: str) -> str:
 def above_svg(x: float, word: str) -> str:
     """A word above the plot."""
     return f'<text class="column" x="{x:.2f}%" y="0" dy="-0.6em">{escape(word)}</text>'
+
+
+def zero_svg(x: float) -> str:
+    """The upright line from which is measured."""
+    return f'<line class="zero" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
 
 
 def title_svg(word: str) -> str:
