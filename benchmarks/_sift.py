@@ -13,14 +13,19 @@ NAME = "opencv-sift"
 class Sift:
     """Lowe's keypoints with root-SIFT descriptors (Arandjelovic & Zisserman 2012)."""
 
-    digest = "opencv-sift-root-1"
+    digest = "opencv-sift-root-2"
 
     def extract(self, image: Image.Image, limit: int, upright: bool = False) -> Features:
-        """At most `limit` keypoints; they are never upright."""
+        """At most `limit` keypoints; `upright` ones are described as if none were turned, as ours are."""
         import cv2
 
         grey = cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2GRAY)
-        found, described = cv2.SIFT_create(limit, contrastThreshold=0.01).detectAndCompute(grey, None)
+        sift = cv2.SIFT_create(limit, contrastThreshold=0.01)
+        found, described = sift.detectAndCompute(grey, None)
+        if upright and found:
+            for point in found:
+                point.angle = 0.0
+            found, described = sift.compute(grey, found)
         if described is None:
             none = np.zeros(0, np.float32)
             return Features(np.zeros((0, 2), np.float32), none, none, none, np.zeros((0, 128), np.float32))

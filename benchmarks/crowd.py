@@ -50,11 +50,12 @@ async def crowd(address: str, view: str, visitors: int, clicks: int) -> tuple[li
 
 @dataclass
 class Visitor:
-    """One client: its socket, the address's query, and the names of the buttons that it was shown."""
+    """One client: its socket, the address's query, and by name the ids of the buttons that it was shown and of the
+    parts of the page that they draw anew."""
 
     socket: Any
     view: str
-    buttons: dict[str, str]
+    buttons: dict[str, tuple[str, str]]
 
     @classmethod
     async def opened(cls, address: str, view: str) -> Visitor:
@@ -74,7 +75,7 @@ class Visitor:
         await self._answered(self.buttons[label])
         return time.perf_counter() - start
 
-    async def _answered(self, pressed: str | None) -> None:
+    async def _answered(self, pressed: tuple[str, str] | None) -> None:
         from streamlit.proto.BackMsg_pb2 import BackMsg
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -82,17 +83,20 @@ class Visitor:
         asked.rerun_script.query_string = self.view
         asked.rerun_script.page_name = "explore"
         if pressed is not None:
-            asked.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
+            button, asked.rerun_script.fragment_id = pressed
+            asked.rerun_script.widget_states.widgets.add(id=button, trigger_value=True)
         await self.socket.send(asked.SerializeToString())
         while True:
             told = ForwardMsg.FromString(await self.socket.recv())
             kind = told.WhichOneof("type")
             element = told.delta.new_element if kind == "delta" else None
             if element is not None and element.WhichOneof("type") == "button":
-                self.buttons[element.button.label] = element.button.id
+                self.buttons[element.button.label] = element.button.id, told.delta.fragment_id
             elif element is not None and element.WhichOneof("type") == "exception":
                 raise BadInput(f"the app failed: {element.exception.message}")
-            elif kind == "script_finished" and told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            elif kind == "script_finished" and told.script_finished in (
+                ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+            ):  # fmt: skip
                 return
 
 

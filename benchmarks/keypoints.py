@@ -2,7 +2,8 @@
 
 Each query is paired with the nearest reference picture, which gives the true correspondences by depth and poses. All
 methods get the same number of keypoints; what moves and the sky are left out. Intervals are bootstrapped over pairs.
-Rotation: the second picture of day-day pairs is turned about its middle.
+Upright ones are described as if no camera were tilted. Rotation: the second picture of day-day pairs is turned about
+its middle.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ TURNS = (15, 45, 90, 180)
 SHOWN = ("repeatability", "matching_score", "average_precision", "precision")
 DRAWS = 2000
 
+Ways = dict[str, tuple[Any, bool]]
+"""Extractors by name, and whether they are to be upright."""
+
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks keypoints", description=__doc__.partition("\n")[0])
@@ -46,7 +50,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--json", type=Path, help="write all numbers here too")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    ways = {"ours": load_keypoints(options.keypoints), "SIFT": Sift(), "ORB": Orb()}
+    ours, sift = load_keypoints(options.keypoints), Sift()
+    turning: Ways = {"ours": (ours, False), "SIFT": (sift, False), "ORB": (Orb(), False)}
+    ways = turning | {"ours, upright": (ours, True), "SIFT, upright": (sift, True)}
     groups = town_groups(open_dataset(options.data), options.pairs)
     if options.video:
         groups["video, held out"] = video_pairs(open_dataset(options.video), options.pairs)
@@ -57,7 +63,7 @@ def main(argv: list[str]) -> None:
     day = groups["day-day"][: max(1, options.pairs // 2)]
     for degrees in TURNS:
         turned = [(one, turned_view(other, degrees)) for one, other in day]
-        result["turned"][str(degrees)] = measured(ways, turned, options.limit)
+        result["turned"][str(degrees)] = measured(turning, turned, options.limit)
         report(f"day-day, turned by {degrees} degrees", result["turned"][str(degrees)])
     if options.json:
         write_json(options.json, result)
@@ -95,14 +101,14 @@ def turned_view(view: View, degrees: float) -> View:
     return replace(view, images=turned_picture(view.images, affine), affine=affine)
 
 
-def measured(ways: dict[str, Any], pairs: list[tuple[View, View]], limit: int) -> dict[str, dict[str, Any]]:
+def measured(ways: Ways, pairs: list[tuple[View, View]], limit: int) -> dict[str, dict[str, Any]]:
     """Mean and 95 % interval of each score, and median seconds a picture, by way."""
     found = {}
-    for name, way in ways.items():
+    for name, (way, upright) in ways.items():
         scores, seconds = [], []
         for one, other in pairs:
             start = time.process_time()
-            features = [way.extract(picture(view), limit) for view in (one, other)]
+            features = [way.extract(picture(view), limit, upright) for view in (one, other)]
             seconds.append((time.process_time() - start) / 2)
             scores.append(measure_pair(*features, one, other))
         told = [score for score in scores if score is not None]

@@ -10,7 +10,7 @@ from butf.figures import pairs, recall, tables
 from butf.figures.gallery import heading_html
 from butf.networks.zoo import Model
 from butf.retrieval.pairs import AREA_RADII, by_condition, overall
-from pages import loading, shared
+from pages import components, loading, shared
 
 ONE_MODEL = "Choose a second model in the sidebar: this section sets two side by side on the same queries."
 WIDTH = 200
@@ -55,7 +55,7 @@ def draw_pair(choice: shared.Choice, models: Sequence[Model]) -> None:
     with left.container(gap="xxsmall"):
         st.html(heading_html("Where only one of them is right", "queries, by condition"))
         alt = f"Queries that only {pair[1].name} or only {pair[0].name} gets right, by condition"
-        st.plotly_chart(pairs.pairs_figure(found), key="pairs", alt=alt)
+        components.drawing(pairs.pairs_plot(found, alt), "pairs")
     right.html(pairs.pairs_html(found))
     st.caption(TEST.format(side=AREA_RADII * choice.rule.radius_m))
 
@@ -70,7 +70,8 @@ def draw_gains(evaluation: dict[str, Any]) -> None:
     st.subheader("Is the difference more than noise?", anchor=False)
     st.html(tables.legend_html(list(dict.fromkeys(gain.model for gain in gains))))
     left, right = st.columns([1.1, 1], gap="medium")
-    figure = recall.gains_figure(gains, names)
-    left.plotly_chart(figure, key="gains", alt=f"Gain in recall@1 of each model over {over}, by condition")
+    with left:
+        alt = f"Gain in recall@1 of each model over {over}, by condition"
+        components.drawing(recall.gains_svg(gains, names, alt), "gains")
     right.html(tables.differences_html(comparison.differences(evaluation, names)))
     st.caption(ALL.format(over=over))

@@ -16,7 +16,6 @@ HEAD = (
     "Parameters", "Time a picture", "Depth AbsRel", "Depth δ < 1.25",
 )  # fmt: skip
 AXES = {"recall@N": "candidates N", "recall@D": "metres D"}
-HEIGHT = 310
 BARS = "Whiskers are 95 % intervals. A query is right when the first candidate is."
 READING = (
     "Bands and intervals are 95 % Wilson intervals, which take queries as independent. recall@N: a right one is among "
@@ -46,7 +45,7 @@ def draw_overview(evaluation: dict[str, Any], found: list[comparison.Condition])
     with left.container(gap="xxsmall"):
         st.html(heading_html("recall@1 by condition", BARS))
         alt = f"recall@1 of each model under {len(found)} conditions with 95 % intervals"
-        st.plotly_chart(bars.bars_figure(drawn, HEIGHT), key="bars", alt=alt)
+        components.drawing(bars.bars_svg(drawn, alt), "bars")
     with right.container(gap="xxsmall"):
         draw_sizes(evaluation, comparison.groups(found))
 
@@ -60,7 +59,7 @@ def draw_sizes(evaluation: dict[str, Any], groups: dict[str, list[str]]) -> None
     sized = comparison.sizes(evaluation, groups[group])
     alt = f"Mean recall@1 of each model over {group} conditions against its number of parameters"
     if sized:
-        st.plotly_chart(size.size_figure(sized, HEIGHT), key="size", alt=alt)
+        components.drawing(size.size_svg(sized, alt), "size")
 
 
 def draw_table(evaluation: dict[str, Any], found: list[comparison.Condition]) -> None:

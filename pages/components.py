@@ -78,7 +78,7 @@ def drawing(html: str, key: str) -> None:
 
 
 def hover_map(view: HoverMap, key: str, alt: str) -> None:
-    """A side map that tells the value under the pointer, and can be shown on the whole screen."""
+    """A picture of cells that tells the value under the pointer, and can be shown on the whole screen."""
     _hover_map(data=view.payload(alt), key=key)
 
 

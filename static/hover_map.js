@@ -1,4 +1,4 @@
-// A side map that tells the value of the cell under the pointer; what it is given is made by butf/figures/hover_map.py.
+// A picture of cells that tells the value of the one under the pointer; what it is given is made by butf/figures/hover_map.py.
 export default function ({ data, parentElement }) {
   const box = parentElement.querySelector(".drawing")
   if (box.shown !== data.html) box.innerHTML = box.shown = data.html
@@ -22,9 +22,11 @@ export default function ({ data, parentElement }) {
     const at = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)))
     const column = at((event.clientX - shown.left) / shown.width, data.columns)
     const row = at((event.clientY - shown.top) / shown.height, rows)
-    told.textContent = words(codes[row * data.columns + column])
+    const where = data.named ? `${data.named[0]} ${row + 1}, ${data.named[1]} ${column + 1}: ` : ""
+    told.textContent = where + words(codes[row * data.columns + column])
     told.style.setProperty("--x", (column + 0.5) / data.columns)
     told.style.setProperty("--y", (row + 0.5) / rows)
+    told.style.setProperty("--wide", `${told.offsetWidth}px`)
     told.classList.add("shown")
   }
   picture.onpointerleave = () => told.classList.remove("shown")

@@ -35,8 +35,8 @@ def html(app: AppTest) -> str:
 
 
 def hover_maps(app: AppTest) -> list[str]:
-    """What a screen reader says of each side map that is drawn, in their order."""
-    return re.findall(r'<figure class="hover-map".*?alt="(.*?)"', html(app))
+    """What a screen reader says of each picture of cells that is drawn, in their order."""
+    return re.findall(r'<figure class="hover-map[ "].*?alt="(.*?)"', html(app))
 
 
 def button(app: AppTest, label: str):

@@ -131,7 +131,7 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
     visitor.page.get_by_role("link", name="Compare").click()
     visitor.page.get_by_text("Recall by rank and by distance").wait_for()
     visitor.settle()
-    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
+    playwright.expect(visitor.page.locator("svg:is(.bars, .sizes)")).to_have_count(2)
     playwright.expect(visitor.page.locator(".curves svg.plot")).to_have_count(2)
     playwright.expect(visitor.page.locator("table")).to_have_count(2)
     visitor.page.get_by_text("recall@D", exact=True).click()
@@ -140,7 +140,7 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
     visitor.page.get_by_role("radio", name="Pairs").click()
     visitor.page.get_by_text("Is the difference more than noise?").wait_for()
     visitor.settle()
-    playwright.expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
+    playwright.expect(visitor.page.locator("svg.lanes")).to_have_count(2)
 
 
 @pytest.mark.parametrize("page", ["explore", "compare"])

@@ -6,12 +6,13 @@ import io
 import math
 from itertools import pairwise
 from threading import Event
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from looking import looked_through
 from PIL import Image
 from test_comparison import evaluation  # noqa: F401 (a fixture)
+from test_figures_plots import corners, of, scale, share
 
 from butf import comparison, projection
 from butf.background import Job
@@ -30,26 +31,56 @@ def pair(a_only: int, b_only: int, p: float, condition: str | None = "night") ->
     return Pair("bu-tf", "<b>plain</b>", condition, 50, a_only, b_only, 20, 0.1, p / 2, p)
 
 
-def test_bars_hold_the_measured_recalls_in_groups(evaluation):
+@pytest.fixture
+def bars_of(evaluation) -> dict[tuple[str, str], ElementTree.Element]:
+    """Each bar that is drawn, by its model and its condition."""
+    found = of(ElementTree.fromstring(bars.bars_svg(comparison.bars(evaluation), "<bars>")), "bar")
+    return {tuple(bar.find("title").text.split(": ")[0].split(", ")): bar for bar in found}
+
+
+def span(bar: ElementTree.Element) -> tuple[float, float]:
+    """Where a bar begins and ends, in percent of the plot."""
+    left = share(bar.find("rect").get("x"))
+    return left, left + share(bar.find("rect").get("width"))
+
+
+def test_bars_hold_the_measured_recalls_in_groups(evaluation, bars_of):
     drawn = comparison.bars(evaluation)
     assert [(bar.model, bar.condition) for bar in drawn][:2] == [("off-the-shelf", "rain"), ("plain", "rain")]
-    figure = looked_through(bars.bars_figure(drawn))
-    own = {trace.name: trace for trace in figure.data if trace.type == "bar"}
-    assert list(own["bu-tf"].y) == [79, 40]
-    whiskers = next(trace for trace in figure.data if trace.type == "scatter" and trace.name == "bu-tf").error_y
-    assert list(whiskers.array) == pytest.approx([10, 10]) and list(whiskers.arrayminus) == pytest.approx([10, 10])
-    assert {note.text for note in figure.layout.annotations} == {"seen in training", "unseen in training"}
-    assert "100 queries" in own["bu-tf"].hovertext[0]  # those with a match
+    svg = ElementTree.fromstring(bars.bars_svg(drawn, "<bars>"))
+    rows = scale(svg)
+    assert len(bars_of) == len(drawn) == 6 and svg.get("aria-label") == "<bars>"
+    for bar in drawn:
+        element = bars_of[bar.model, bar.condition]
+        box, whisker, mark = element.find("rect"), element.find("line"), element.find("svg")
+        height = share(box.get("height")) / (rows[0] - rows[100])
+        low, top, high = ((rows[0] - share(y)) / (rows[0] - rows[100]) for y in (
+            whisker.get("y1"), mark.get("y"), whisker.get("y2")
+        ))  # fmt: skip
+        assert (height, low, top, high) == pytest.approx((bar.recall, bar.low, bar.recall, bar.high), abs=2e-4)
+        assert sum(span(element)) / 2 == pytest.approx(share(mark.get("x")), abs=0.5)
+        assert box.get("fill") == whisker.get("stroke") == model_colour(bar.model)
+    assert "100 queries" in bars_of["bu-tf", "rain"].find("title").text  # those with a match
+    words = [text.text for text in of(svg, "column")]
+    assert words == ["rain", "night", "seen in training", "unseen in training"]
 
 
-def test_bars_do_not_overlap_and_unseen_conditions_stand_apart(evaluation):
-    figure = bars.bars_figure(comparison.bars(evaluation))
-    spans = sorted(
-        (x - trace.width / 2, x + trace.width / 2) for trace in figure.data if trace.type == "bar" for x in trace.x
-    )
-    assert all(left[1] <= right[0] for left, right in pairwise(spans))
+def test_bars_do_not_overlap_and_unseen_conditions_stand_apart(evaluation, bars_of):
+    spans = sorted(map(span, bars_of.values()))
+    assert all(left[1] <= right[0] for left, right in pairwise(spans)) and spans[0][0] > 0 and spans[-1][1] < 100
     places = bars.condition_places(comparison.bars(evaluation))
     assert places["night"] - places["rain"] == 1 + bars.GAP
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [(("rain", "night"), ""), (["overcast"] * 6, "slanted-phone"), (["a-condition-of-many-words"] * 6, "slanted")],
+)
+def test_names_without_room_side_by_side_are_slanted(names, kind):
+    drawn = [bars.Bar("<b>", f"{name}{k}", True, 0.5, 0.4, 0.6, 9) for k, name in enumerate(names)]
+    svg = ElementTree.fromstring(bars.bars_svg(drawn, "bars"))
+    assert svg.get("class").split() == ["plot", "bars", *([kind] if kind else [])]
+    assert of(svg, "bar")[0].find("title").text.startswith("<b>, ")
 
 
 def test_a_recall_that_no_query_tells_has_no_bar(evaluation):
@@ -107,14 +138,47 @@ def test_the_frontier_is_that_of_a_plain_loop():
         assert {(one.parameters, one.recall) for one in size.frontier(models)} == left
 
 
-def test_models_of_one_size_stand_beside_each_other():
-    models = [sized("bu-tf", 918_355, 0.7), sized("image-only-wide", 918_093, 0.7), sized("image-only", 700_769, 0.5)]
-    figure = looked_through(size.size_figure(models))
-    marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
-    assert marks["bu-tf"].x[0] - marks["image-only-wide"].x[0] >= 0.9 * size.BESIDE * (0.918355 - 0.700769)
-    assert marks["image-only"].x[0] == pytest.approx(0.700769)
-    assert "918,355 parameters" in marks["bu-tf"].hovertext[0]
-    assert len(size.size_figure(models[:1]).data) == 2
+def marks_of(svg: ElementTree.Element) -> dict[str, tuple[float, float]]:
+    """Millions of parameters and recall in percent at each model's mark, by the gridlines and their words."""
+    lines = [(line, line.get("x1") == line.get("x2")) for line in of(svg, "grid")]
+    axes = []
+    for kind, upright, end in (("column", True, "x1"), ("row", False, "y1")):
+        words = [float(text.text.removesuffix(" %")) for text in of(svg, kind)]
+        at = [share(line.get(end)) for line, is_upright in lines if is_upright is upright]
+        axes.append(np.poly1d(np.polyfit(at, words, 1)))
+    marks = [(mark, mark.find("title").text.split(": ")[0]) for mark in of(svg, "point")]
+    return {name: (axes[0](share(mark.get("x"))), axes[1](share(mark.get("y")))) for mark, name in marks}
+
+
+def sizes_of(models: list[Sized]) -> ElementTree.Element:
+    return ElementTree.fromstring(size.size_svg(models, "<sizes>"))
+
+
+def test_models_stand_at_their_size_and_recall_and_those_of_one_size_beside_each_other():
+    models = [sized("bu-tf", 918_355, 0.7), sized("image-only-wide", 918_093, 0.7), sized("<image>", 700_769, 0.5)]
+    svg = sizes_of(models)
+    marks = marks_of(svg)
+    assert marks["bu-tf"][0] - marks["image-only-wide"][0] >= 0.9 * size.BESIDE * (0.918355 - 0.700769)
+    assert marks["<image>"] == pytest.approx((0.700769, 50), abs=0.02) and marks["bu-tf"][1] == pytest.approx(70)
+    assert "918,355 parameters" in of(svg, "point")[0].find("title").text and svg.get("aria-label") == "<sizes>"
+    lengths = [share(line.get("y1")) - share(line.get("y2")) for line in of(svg, "whisker")]
+    tall = share(of(svg, "point")[2].get("y")) - share(of(svg, "point")[0].get("y"))  # 20 points of recall
+    assert lengths == pytest.approx([tall / 2] * 3, abs=0.02)
+
+
+def test_the_stair_climbs_at_each_size_that_is_better_than_all_smaller_ones():
+    svg = sizes_of([sized("a", 1_000_000, 0.5), sized("b", 2_000_000, 0.4), sized("c", 3_000_000, 0.9)])
+    first, _, best = ((share(mark.get("x")), share(mark.get("y"))) for mark in of(svg, "point"))
+    stair = corners(of(svg, "stair")[0])
+    assert stair == [first, (best[0], first[1]), best, best]
+
+
+@pytest.mark.parametrize("recalls", [(0.5,), (0.0, 1.0)])
+def test_one_model_or_the_extremes_leave_a_plot_within_0_and_100_percent(recalls):
+    models = [Sized(f"m{k}", 700_000, 1.0, recall, recall, recall) for k, recall in enumerate(recalls)]
+    svg = sizes_of(models)
+    assert all(0 <= float(text.text.removesuffix(" %")) <= 100 for text in of(svg, "row"))
+    assert all(0 < share(mark.get(axis)) < 100 for mark in of(svg, "point") for axis in "xy")
 
 
 def test_a_pair_is_a_sentence_with_its_counts():
@@ -133,12 +197,30 @@ def test_sentences_are_escaped_and_noise_is_quieter():
     assert page.count('<li class="noise">') == 1 and page.count("<li") == 2
 
 
-def test_bars_of_pairs_go_both_ways():
-    figure = looked_through(pairs.pairs_figure([pair(31, 12, 0.005), pair(3, 4, 0.7, "rain")]))
-    assert [list(trace.x) for trace in figure.data] == [[-12, -4], [31, 3]]
-    assert list(figure.layout.yaxis.ticktext) == ["night", "rain"]
-    assert figure.layout.xaxis.range[0] < -12 and figure.layout.xaxis.range[1] > 31
-    assert pairs.pairs_figure([pair(0, 0, 1.0)]).layout.xaxis.range[1] > 0
+def lanes_of(found: list[Pair]) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """The heading and the SVG of a plot of pairs."""
+    return tuple(ElementTree.fromstring(f"<div>{pairs.pairs_plot(found, '<pairs>')}</div>"))
+
+
+def test_bars_of_pairs_go_both_ways_as_far_as_their_counts():
+    heading, svg = lanes_of([pair(31, 12, 0.005), pair(3, 4, 0.7, "<rain>")])
+    zero = share(of(svg, "zero")[0].get("x1"))
+    lanes = [[(share(box.get("x")), share(box.get("width"))) for box in bar.iter("rect")] for bar in of(svg, "bar")]
+    unit = lanes[0][1][1] / 31
+    for (left, right), (a_only, b_only) in zip(lanes, ((31, 12), (3, 4)), strict=True):
+        assert (left[1], right[1]) == pytest.approx((unit * b_only, unit * a_only), abs=0.02)
+        assert (left[0] + left[1], right[0]) == pytest.approx((zero, zero), abs=0.02)
+    assert lanes[0][0][0] > 0 and lanes[0][1][0] + lanes[0][1][1] < 100
+    assert [text.text for text in of(svg, "count")] == ["12", "31", "4", "3"]
+    assert [text.text for text in of(svg, "row")] == ["night", "<rain>"]
+    assert "".join(heading.itertext()) == "← only ▲ <b>plain</b> rightonly ◆ bu-tf right →"
+    assert svg.get("aria-label") == "<pairs>" and of(svg, "bar")[1].find("title").text.startswith("<rain>: bu-tf is")
+
+
+def test_where_both_models_are_alike_the_bars_are_empty():
+    _, svg = lanes_of([pair(0, 0, 1.0)])
+    assert [share(box.get("width")) for box in svg.iter("rect")] == [0, 0]
+    assert share(of(svg, "zero")[0].get("x1")) == 50
 
 
 def test_the_gallery_says_what_was_taken_for_what_and_escapes_names():

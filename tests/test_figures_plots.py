@@ -8,6 +8,7 @@ import pytest
 
 from butf.figures.counting import marked_curve
 from butf.figures.curves import Panel, curves_html, curves_svg
+from butf.figures.plots import linear_scale, round_step, ticks
 from butf.figures.ranks import Path, ranks_svg
 from butf.figures.recall import Curve
 from butf.figures.shapes import SHAPES, model_shape
@@ -26,9 +27,12 @@ def of(svg: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
     return [element for element in svg.iter() if kind in (element.get("class") or "").split()]
 
 
-def share(value: str) -> float:
-    assert value.endswith("%")
-    return float(value[:-1])
+def share(value: str | float) -> float:
+    """A place in percent; numbers are such in the part of a plot that is stretched."""
+    if isinstance(value, str):
+        assert value.endswith("%")
+        return float(value[:-1])
+    return value
 
 
 def corners(element: ElementTree.Element) -> list[tuple[float, float]]:
@@ -165,3 +169,18 @@ def test_shapes_stay_within_their_field(symbol):
             x = x if dx is None else dx + x * own
             y = y if dy is None else dy + y * own
             assert 0 <= x <= 24 and 0 <= y <= 24
+
+
+@pytest.mark.parametrize(("span", "step"), [(1.0, 0.2), (600, 100), (601, 200), (0.031, 0.01), (7, 2), (2500, 500)])
+def test_a_step_is_round_and_the_least_that_is_not_too_small(span, step):
+    assert round_step(span, 6) == pytest.approx(step) and span / step <= 6
+
+
+def test_ticks_are_the_multiples_within_their_ends():
+    assert ticks(-0.15, 0.5, 0.1) == pytest.approx([-0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert ticks(101, 199, 100) == []
+
+
+def test_a_linear_scale_goes_on_beyond_its_ends():
+    place = linear_scale(10, 20, 100, 0)
+    assert [place(value) for value in (10, 15, 20, 25)] == [100, 50, 0, -50]

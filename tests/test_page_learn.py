@@ -1,9 +1,10 @@
 """The Learn page in every state, run by Streamlit's own AppTest without a browser."""
 
+import json
 import shutil
 
 import pytest
-from app_pages import html, opened, well
+from app_pages import hover_maps, html, opened, well
 from streamlit.testing.v1 import AppTest
 
 from butf.dataset.frames import Frames
@@ -17,6 +18,11 @@ OTHERS = ("Triplets", "Training", "Diversification")
 
 def lesson_of(name: str, **query: str) -> AppTest:
     return opened("learn", **{"models": ["my-image-only", "my-bu-tf"], "lesson": name} | query)
+
+
+def said(app: AppTest) -> list[str]:
+    """What the cells of the first picture say."""
+    return json.loads(app.get("bidi_component")[0].proto.json)["words"]
 
 
 def test_a_link_opens_its_lesson_and_a_wrong_one_the_first(site):
@@ -33,7 +39,9 @@ def test_localization_shows_what_the_model_retrieves_and_how_far_it_is(site):
     places = [page.index(f'data-frame="{frames.frame[candidate.frame]}"') for candidate in result.candidates]
     assert places == sorted(places) and page.count("data-frame=") == 3
     assert f"Off by {result.candidates[0].metres:.1f}"[:9] in page
-    assert "tens of metres off" in page
+    assert "tens of metres off" in page and app.get("plotly_chart") == []
+    assert page.count('aria-label="Plan in metres: the true place') == 1
+    assert page.count(f"<title>{result.model}: candidate") == 3
     app = well(app.selectbox(key="condition").select("overcast").run())
     assert app.selectbox(key="query").value == "overcast/000010"
 
@@ -50,20 +58,23 @@ def test_training_counts_parameters_and_follows_method_and_step(site):
 
 def test_the_sliders_of_diversification_move_its_hinge(site):
     app = well(lesson_of("Diversification"))
-    assert "It is not met" in html(app)
+    assert "It is not met" in html(app) and "full 0.45: hinge 0.05" in html(app) and app.get("plotly_chart") == []
     app = well(app.slider(key="full").set_value(0.2).run())
-    assert "It is met" in html(app) and "<b>0.00</b>" in html(app)
+    assert "It is met" in html(app) and "<b>0.00</b>" in html(app) and "full 0.20: hinge 0.00" in html(app)
     app = well(app.slider(key="main").set_value(0.05).run())
     assert "cannot be met" in html(app)
 
 
 def test_netvlad_takes_words_sharpness_and_one_word(site):
     app = well(lesson_of("NetVLAD", words="3"))
-    assert "3 × 112 numbers" in html(app)
+    assert "3 × 112 numbers" in html(app) and html(app).count("‖V(k)‖") == 3
+    assert hover_maps(app)[0].endswith("with each cell in the colour of its visual word")
+    assert hover_maps(app)[1:] == ["The matrix V, a row a word"] and app.get("plotly_chart") == []
     app = well(app.select_slider(key="alpha").set_value("∞ (VLAD)").run())
-    assert "100% sure on average" in html(app)
+    assert "100% sure on average" in html(app) and {share.split(": ")[1] for share in said(app)} == {"1.00"}
     app.session_state["word"] = "3"
     app = well(app.run())
+    assert {share.split(": ")[0] for share in said(app)} == {"word 3"} and html(app).count('"pale"') == 2
     app = well(app.slider(key="words").set_value(2).run())  # there is no third word any more
     assert app.session_state["word"] == "all words"
 

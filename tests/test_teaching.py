@@ -185,6 +185,7 @@ def test_the_plan_measures_from_the_true_place_to_the_first_candidate(ranked) ->
     ("full", "main", "value", "slopes", "word"),
     [
         (0.2, 0.5, 0.0, (0, 0), "It is met"),
+        (0.4, 0.5, 0.0, (0, 0), "It is met"),
         (0.45, 0.5, 0.05, (1, -1), "It is not met"),
         (0.0, 0.05, 0.05, (1, -1), "cannot be met"),
     ],

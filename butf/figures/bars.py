@@ -1,17 +1,26 @@
-"""recall@1 as bars, condition by condition, with the model's mark and the 95 % interval at the top of each bar."""
+"""recall@1 as bars, condition by condition, with the model's mark and the 95 % interval at the top of each bar.
+
+The looks are in `static/plot.css`, names are escaped.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
-import plotly.graph_objects as go
+from butf.figures.curves import recall_rows, up
+from butf.figures.plots import Scale, above_svg, beneath_svg, linear_scale, mark_svg, plot_svg, whisker_svg
+from butf.figures.shapes import model_shape
+from butf.figures.theme import model_colour
 
-from butf.figures.theme import model_colour, model_symbol, note, styled, translucent
-
-FILL = 0.42
+FREE = 0.12
+"""Share of a bar's room that is left free beside it."""
+MARK_WIDE = 9
 GROUP = 0.84
 """Share of a condition's room that its bars take."""
 GAP = 0.35
 """Room between the seen conditions and the unseen ones, in conditions."""
+PHONE_LETTERS, WIDE_LETTERS = 42, 105
+"""Letters that have room side by side on a phone, and on a screen."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +43,23 @@ class Bar:
         )
 
 
-def bars_figure(bars: Sequence[Bar], height: int = 330) -> go.Figure:
+def bars_svg(bars: Sequence[Bar], label: str) -> str:
     """recall@1 in percent, one group of bars a condition in the order given, one bar a model."""
     places = condition_places(bars)
+    across = linear_scale(min(places.values()) - 0.5, max(places.values()) + 0.5)
     models = list(dict.fromkeys(bar.model for bar in bars))
     width = GROUP / len(models)
-    traces, notes = [], []
-    for number, model in enumerate(models):
-        own = [bar for bar in bars if bar.model == model]
-        x = [places[bar.condition] + width * (number - (len(models) - 1) / 2) for bar in own]
-        traces += _bars(model, own, x, width)
+    drawn = "".join(
+        _bar(bar, across(places[bar.condition] + width * (models.index(bar.model) - len(models) / 2)), across, width)
+        for bar in bars
+    )
+    words = "".join(beneath_svg(across(place), condition) for condition, place in places.items())
     for seen, word in ((True, "seen in training"), (False, "unseen in training")):
         found = [places[bar.condition] for bar in bars if bar.seen is seen]
         if found:
-            look = {"yref": "paper", "yanchor": "bottom", "font": {"size": 12}, "opacity": 0.75}
-            notes.append(note((min(found) + max(found)) / 2, 1, word, **look))
-    ends = [min(places.values()) - 0.5, max(places.values()) + 0.5]
-    return styled(
-        traces,
-        height,
-        margin={"l": 4, "r": 4, "t": 22, "b": 4},
-        xaxis={"tickvals": list(places.values()), "ticktext": list(places), "range": ends, "showgrid": False},
-        yaxis={"range": [0, 102], "tickvals": [0, 25, 50, 75, 100], "ticktext": ["0", "25", "50", "75", "100 %"]},
-        annotations=notes,
-    )
+            words += above_svg(across((min(found) + max(found)) / 2), word)
+    kind, look = _slanting(places)
+    return plot_svg(label, recall_rows(), "", drawn, words, f"bars {kind}".strip(), look)
 
 
 def condition_places(bars: Sequence[Bar]) -> dict[str, float]:
@@ -70,21 +72,23 @@ def condition_places(bars: Sequence[Bar]) -> dict[str, float]:
     return places
 
 
-def _bars(model: str, own: Sequence[Bar], x: Sequence[float], width: float) -> list[dict]:
-    """A model's bars, and its marks with their intervals."""
-    colour, tops = model_colour(model), [100 * bar.recall for bar in own]
-    body = {
-        "type": "bar", "x": x, "y": tops, "width": 0.88 * width, "name": model,
-        "hoverinfo": "text", "hovertext": [bar.text for bar in own],
-        "marker": {"color": translucent(colour, FILL), "line": {"width": 0}},
-    }  # fmt: skip
-    top = {
-        "type": "scatter", "x": x, "y": tops, "mode": "markers", "name": model, "hoverinfo": "skip",
-        "marker": {"size": 8, "symbol": model_symbol(model), "color": colour},
-        "error_y": {
-            "array": [100 * (bar.high - bar.recall) for bar in own],
-            "arrayminus": [100 * (bar.recall - bar.low) for bar in own],
-            "color": colour, "width": 0, "thickness": 1.6,
-        },
-    }  # fmt: skip
-    return [body, top]
+def _bar(bar: Bar, left: float, across: Scale, width: float) -> str:
+    """A bar from its left edge on, with the mark and the interval at its top."""
+    colour, top = model_colour(bar.model), up(bar.recall)
+    wide = across(width) - across(0)
+    middle = left + wide / 2
+    shape = model_shape(bar.model, f'fill="{colour}"')
+    return (
+        f'<g class="bar"><title>{escape(bar.text)}</title>'
+        f'<rect x="{left + FREE * wide / 2:.2f}%" y="{top:.2f}%" width="{(1 - FREE) * wide:.2f}%"'
+        f' height="{up(0) - top:.2f}%" fill="{colour}"/>'
+        f"{whisker_svg(middle, up(bar.low), up(bar.high), colour)}{mark_svg(middle, top, shape, MARK_WIDE)}</g>"
+    )
+
+
+def _slanting(places: dict[str, float]) -> tuple[str, str]:
+    """The class of a plot whose conditions' names have no room side by side, on a phone or at all; and their room."""
+    span = max(places.values()) - min(places.values()) + 1
+    longest = max(map(len, places))
+    kind = "slanted" if longest > WIDE_LETTERS / span else "slanted-phone" if longest > PHONE_LETTERS / span else ""
+    return kind, f"--under: {max(2.0, 0.6 + 0.25 * longest) if kind else 2.0:.1f}rem"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from butf.figures.gallery import heading_html
-from butf.figures.plots import Scale, column_svg, corners, log_scale, plot_svg, point_svg, row_svg
+from butf.figures.plots import Scale, column_svg, corners, log_scale, plot_svg, point_svg, row_svg, title_svg
 from butf.figures.recall import Curve
 from butf.figures.shapes import model_shape
 from butf.figures.theme import model_colour, model_dash
@@ -44,12 +44,15 @@ def curves_svg(
     """
     place = across(curves)
     every = sorted({x for curve in curves for x in curve.x}) if ticks is None else ticks
-    grid = "".join(row_svg(up(recall / 100), "100 %" if recall == 100 else str(recall)) for recall in RECALLS)
-    grid += "".join(column_svg(place(tick), f"{tick:g}") for tick in every)
+    grid = recall_rows() + "".join(column_svg(place(tick), f"{tick:g}") for tick in every)
     lines = "".join(_band(curve, place) for curve in curves) + "".join(_line(curve, place) for curve in curves)
     points = "".join(_points(curve, place) for curve in curves)
-    title = f'<text class="title" x="50%" y="100%" dy="2.9em">{x_title}</text>'
-    return plot_svg(label, grid, lines, points, over + title)
+    return plot_svg(label, grid, lines, points, over + title_svg(x_title))
+
+
+def recall_rows() -> str:
+    """The level lines of recall in percent."""
+    return "".join(row_svg(up(recall / 100), "100 %" if recall == 100 else str(recall)) for recall in RECALLS)
 
 
 def across(curves: Sequence[Curve]) -> Scale:

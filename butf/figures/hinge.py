@@ -1,62 +1,95 @@
-"""The hinge of the diversification loss (slide equation 4) over the full descriptor's triplet loss."""
+"""The hinge of the diversification loss (slide equation 4) over the full descriptor's triplet loss.
 
-import numpy as np
-import plotly.graph_objects as go
+The looks are in `static/plot.css`.
+"""
+
 import torch
 
-from butf.figures.theme import RIGHT, WRONG, model_colour, note, styled, translucent, upright
+from butf.figures.plots import (
+    aside_svg,
+    column_svg,
+    corners,
+    linear_scale,
+    plot_svg,
+    point_svg,
+    row_svg,
+    ticks,
+    title_svg,
+)
+from butf.figures.shapes import SHAPES
+from butf.figures.theme import RIGHT, WRONG, model_colour
 from butf.losses import diversification_loss
 
 MOST = 1.0
+TOP = 1.55
+STEP = 0.2
+ARROW = 0.5
+"""The loss at which the margin is drawn."""
+NOW_WIDE = 22
+EXACT = 1e-6
+"""Sums of hundredths miss zero by less."""
+across, up = linear_scale(0, MOST), linear_scale(0, TOP, 100, 0)
 
 
-def hinge_figure(full: float, main: float, margin: float, height: int = 460) -> go.Figure:
-    """Equation 4 as a curve, the demand as a green span, the main loss and the margin marked, and the present point."""
-    at = torch.linspace(0, MOST, 201)
-    value = float(diversification_loss(torch.tensor(full), torch.tensor(main), margin))
-    colour = RIGHT if value == 0 else WRONG
-    hinge = {
-        "type": "scatter", "x": at.numpy(), "y": diversification_loss(at, torch.tensor(main), margin).numpy(),
-        "mode": "lines", "name": "hinge", "line": {"color": model_colour("bu-tf"), "width": 4},
-        "hovertemplate": "full %{x:.2f}: hinge %{y:.2f}<extra></extra>",
-    }  # fmt: skip
-    now = {
-        "type": "scatter", "x": [full, full], "y": [0, value], "mode": "lines+markers", "name": "now",
-        "hoverinfo": "skip", "line": {"color": colour, "width": 3},
-        "marker": {"size": [0, 18], "opacity": 1, "color": colour},
-    }  # fmt: skip
-    told = note(full, value, f"<b>{value:.2f}</b>", yshift=26, font={"size": 22, "color": colour})
-    across = {"range": [0, MOST], "tickvals": np.arange(0, 1.01, 0.2)}
-    return styled(
-        [hinge, now],
-        height,
-        font={"size": 16},
-        margin={"t": 44},
-        xaxis={"title": _title("triplet loss of the full descriptor"), "tickfont": {"size": 15}} | across,
-        yaxis={"title": _title("diversification loss"), "tickfont": {"size": 15}, "range": [0, 1.55]},
-        shapes=_spans(main, margin),
-        annotations=[told, *_span_notes(main, margin)],
+def hinge_svg(full: float, main: float, margin: float, label: str) -> str:
+    """Equation 4 as a curve, the demand as a green span, the main loss and the margin marked, and the present point.
+
+    `label` is read to the blind.
+    """
+    bends = torch.tensor(sorted({0.0, MOST, min(max(main - margin, 0.0), MOST)}))  # the curve is straight in between
+    values = diversification_loss(bends, torch.tensor(main), margin).tolist()
+    curve = corners([across(x) for x in bends.tolist()], [up(y) for y in values])
+    line = f'<polyline class="line hinged" points="{curve}" stroke="{model_colour("bu-tf")}"/>'
+    grid = "".join(row_svg(up(tick), f"{tick:g}") for tick in ticks(0, TOP, STEP))
+    grid += "".join(column_svg(across(tick), f"{tick:g}") for tick in ticks(0, MOST, STEP))
+    titles = (
+        f"{title_svg('triplet loss of the full descriptor')}{aside_svg('diversification loss')}"
+        f"{_span_words(main, margin)}"
+    )
+    points = _margin(main, margin) + _now(full, float(diversification_loss(torch.tensor(full), main, margin)))
+    return plot_svg(label, _spans(main, margin) + grid, line, points, titles, "hinge")
+
+
+def _spans(main: float, margin: float) -> str:
+    """Where the demand is met, and the main descriptor's loss."""
+    met = f'<rect class="met" x="0" y="0" width="{max(0.0, across(main - margin)):.2f}%" height="100%"/>'
+    at = f"{across(main):.2f}%"
+    return f'{met}<line class="main" x1="{at}" x2="{at}" y1="0" y2="100%"/>'
+
+
+def _span_words(main: float, margin: float) -> str:
+    """What `_spans` shows in words."""
+    met = '<text class="told" x="0" y="0" dx="0.5em" dy="1.3em">demand met</text>' if main > margin else ""
+    return f'{met}<text class="{_side(main)}" x="{across(main):.2f}%" y="0" dy="-0.5em">main {main:.2f}</text>'
+
+
+def _margin(main: float, margin: float) -> str:
+    """The margin below the main loss as an arrow with two ends."""
+    if min(main, margin) <= 0:
+        return ""
+    low, high, y = across(max(0.0, main - margin)), across(main), up(ARROW)
+    heads = "".join(
+        f'<svg x="{x:.2f}%" y="{y:.2f}%"><path d="M{back} -5L0 0L{back} 5"/></svg>'
+        for x, back in ((low, 8), (high, -8))
+    )
+    return (
+        f'<g class="margin"><line x1="{low:.2f}%" x2="{high:.2f}%" y1="{y:.2f}%" y2="{y:.2f}%"/>{heads}</g>'
+        f'<text class="told mid" x="{(low + high) / 2:.2f}%" y="{y:.2f}%" dy="-0.8em">λ'
+        '<tspan class="below" dy="0.35em">div</tspan></text>'
     )
 
 
-def _title(text: str) -> dict:
-    return {"text": text, "font": {"size": 16}}
+def _now(full: float, value: float) -> str:
+    """The present point above its foot, with its value in words."""
+    colour = RIGHT if value < EXACT else WRONG
+    x, y = across(full), up(value)
+    shape = SHAPES["circle"].format(look=f'fill="{colour}"')
+    stem = f'<line class="stem" x1="{x:.2f}%" x2="{x:.2f}%" y1="100%" y2="{y:.2f}%" stroke="{colour}"/>'
+    look = f'class="told now {_side(full)}" style="fill: {colour}"'
+    words = f'<text {look} x="{x:.2f}%" y="{y:.2f}%" dy="-0.75em">{value:.2f}</text>'
+    return stem + point_svg(x, y, shape, f"full {full:.2f}: hinge {value:.2f}", wide=NOW_WIDE) + words
 
 
-def _spans(main: float, margin: float) -> list[dict]:
-    """Where the demand is met, and the main descriptor's loss."""
-    met = upright(0, {"width": 0}) | {"type": "rect", "x1": main - margin, "layer": "below"}
-    met["fillcolor"] = translucent(RIGHT, 0.12)
-    mark = upright(main, {"width": 2, "dash": "dash", "color": "#808a94"})
-    return [met, mark] if main > margin else [mark]
-
-
-def _span_notes(main: float, margin: float) -> list[dict]:
-    """What `_spans` shows in words, and the margin below the main loss as an arrow with two ends."""
-    notes = [note((main - margin) / 2, 0.04, "demand met", yref="paper")] if main > margin else []
-    notes.append(note(main, 1, f"main {main:.2f}", yref="paper", yanchor="bottom", yshift=2))
-    if margin > 0:
-        ends = {"xref": "x", "axref": "x", "yref": "y", "ayref": "y", "ax": max(0.0, main - margin), "ay": 0.5}
-        look = {"showarrow": True, "arrowside": "end+start", "arrowhead": 2, "arrowwidth": 2}
-        notes += [note(main, 0.5, "", **ends, **look), note(max(0.0, main - margin / 2), 0.55, "λ<sub>div</sub>")]
-    return notes
+def _side(x: float) -> str:
+    """How words stand to their place: those near an edge begin or end there."""
+    return "last" if x > 0.92 * MOST else "first" if x < 0.08 * MOST else "mid"

@@ -1,4 +1,4 @@
-"""A side map as a picture, one pixel a cell, that tells the value of the cell under the pointer; a bar beneath it.
+"""Cells as a picture, one pixel a cell, that tells the value of the one under the pointer: side maps, visual words.
 
 Plotly's heatmaps, which stood here before, took a browser ten times as long to draw. The looks are in
 `static/hover_map.css`, the telling in `static/hover_map.js`.
@@ -46,10 +46,18 @@ class HoverMap:
     bar: Bar | None = None
     height: int = 206
     """Pixels of the screen that the picture takes where there is room."""
+    beneath: str = ""
+    """Data URI of a photograph to see through the cells."""
+    ratio: float | None = None
+    """Width over height, where cells are not square."""
+    named: tuple[str, str] | None = None
+    """What a row and a column are called, where a cell is to be told by them; both are counted from 1."""
+    sides: tuple[str, str] | None = None
+    """HTML for the left and the right of the cells, as high as they are; they then take all the width between."""
 
     @classmethod
     def of_numbers(
-        cls, values: np.ndarray, pixels: np.ndarray, unit: str, bar: Bar, height: int, signed: bool = False
+        cls, values: np.ndarray, pixels: np.ndarray, unit: str, bar: Bar | None, height: int, signed: bool = False
     ) -> HoverMap:
         """Cells `(H, W)` that say a number each; NaN says nothing. Numbers are kept to a 65,000th of their range."""
         known = values[np.isfinite(values)]
@@ -86,15 +94,19 @@ class HoverMap:
             "step": self.step,
             "unit": self.unit,
             "signed": self.signed,
+            "named": self.named and list(self.named),
         }
 
     def _html(self, alt: str) -> str:
         rows, columns = self.codes.shape
+        look = f"--ratio: {self.ratio or columns / rows:.4f}; --tall: {self.height}px; --rows: {rows}"
+        left, right = self.sides or ("", "")
+        photograph = f' style="background-image: url({self.beneath})"' if self.beneath else ""
         return (
-            f'<figure class="hover-map" style="--ratio: {columns / rows:.4f}; --tall: {self.height}px">'
-            f'<div class="cells"><img src="{png_uri(self.pixels)}" alt="{escape(alt)}" draggable="false">'
+            f'<figure class="hover-map{" flanked" if self.sides else ""}" style="{look}">{left}'
+            f'<div class="cells"{photograph}><img src="{png_uri(self.pixels)}" alt="{escape(alt)}" draggable="false">'
             '<output></output><button type="button" title="Show it large" aria-label="Show it large">⤢</button></div>'
-            f"{_bar_html(self.bar) if self.bar else ''}</figure>"
+            f"{right}{_bar_html(self.bar) if self.bar else ''}</figure>"
         )
 
 

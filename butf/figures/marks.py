@@ -55,18 +55,6 @@ def plan_figure(
 
     The `chosen` one, (model, rank), has a ring; `customdata` of a candidate is its tooltip.
     """
-    traces, layout = plan_parts(database, query, radius_m, marks, chosen)
-    return styled(traces, height, **layout)
-
-
-def plan_parts(
-    database: np.ndarray,
-    query: tuple[float, float] | None,
-    radius_m: float,
-    marks: Sequence[Mark],
-    chosen: tuple[str, int] | None = None,
-) -> tuple[list[dict], dict]:
-    """The traces of `plan_figure` and its layout, to draw more upon it."""
     rings = [_ring(mark) for mark in marks if chosen == (mark.model, mark.rank)]
     traces = [_points(database), *rings, *_candidates(marks)]
     layout = {
@@ -74,11 +62,11 @@ def plan_parts(
         "yaxis": {"title": {"text": "northing, m"}, "scaleanchor": "x"},
     }
     if query is None:
-        return traces, layout
+        return styled(traces, height, **layout)
     x, y = map(float, query)
     ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
     circle = {"type": "circle", "line": {"dash": "dash", "width": 1.5, "color": NEUTRAL}} | ends
-    return [*traces, _query(x, y)], layout | {"shapes": [circle]}
+    return styled([*traces, _query(x, y)], height, shapes=[circle], **layout)
 
 
 def _points(database: np.ndarray) -> dict:

@@ -1,16 +1,22 @@
-"""Two models on the same queries: counts where only one of them is right, as bars and in words."""
+"""Two models on the same queries: counts where only one of them is right, as bars and in words.
+
+The looks are in `static/plot.css` and `static/compare.css`, names are escaped.
+"""
 
 from collections.abc import Sequence
 from html import escape
 
-import plotly.graph_objects as go
-
-from butf.figures.gallery import heading_html
+from butf.figures.gallery import heading_html, model_html
+from butf.figures.plots import Scale, beside_svg, linear_scale, plot_svg, room_for, zero_svg
 from butf.figures.recall import p_text
-from butf.figures.theme import model_colour, note, styled, translucent, upright
+from butf.figures.theme import model_colour
 from butf.retrieval.pairs import Pair
 
 SURE = 0.05
+THICK = 0.62
+"""Share of its lane that a bar takes."""
+LEAST, BEYOND = 0.3, 1.2
+"""How far the axis reaches at least, of the longest bar, and how far beyond the longest of its side."""
 
 
 def pair_words(pair: Pair) -> str:
@@ -44,44 +50,36 @@ def pairs_html(pairs: Sequence[Pair]) -> str:
     return f'<ul class="pair-words">{"".join(map(_sentence, pairs))}</ul>'
 
 
-def pairs_figure(pairs: Sequence[Pair], height: int | None = None) -> go.Figure:
-    """Queries that only `b` gets right to the left and those that only `a` gets right to the right, by condition."""
+def pairs_plot(pairs: Sequence[Pair], label: str) -> str:
+    """Queries that only `b` gets right to the left and those that only `a` gets right to the right, by condition.
+
+    HTML with an SVG; `label` is read to the blind.
+    """
     first = pairs[0]
-    lanes, names = list(range(len(pairs))), [pair.condition for pair in pairs]
     left, right = max(pair.b_only for pair in pairs), max(pair.a_only for pair in pairs)
     most = max(left, right) or 1
-    traces = [
-        _bars(first.b, [pair.b_only for pair in pairs], -1, pairs),
-        _bars(first.a, [pair.a_only for pair in pairs], 1, pairs),
-    ]
-    above = {"yref": "paper", "yanchor": "bottom", "font": {"size": 12}, "opacity": 0.75}
-    return styled(
-        traces,
-        height or 84 + 40 * len(pairs),
-        barmode="overlay",
-        margin={"l": 4, "r": 4, "t": 26, "b": 4},
-        xaxis={
-            "range": [-max(0.45 * most, 1.2 * left), max(0.45 * most, 1.2 * right)],
-            "showticklabels": False,
-            "showgrid": False,
-        },
-        yaxis={"tickvals": lanes, "ticktext": names, "range": [len(pairs) - 0.5, -0.5], "showgrid": False},
-        shapes=[upright(0, {"width": 1.5, "color": "#808a94"})],
-        annotations=[
-            note(-0.02 * most, 1, f"only {first.b} right", xanchor="right", **above),
-            note(0.02 * most, 1, f"only {first.a} right", xanchor="left", **above),
-        ],
-    )
+    across = linear_scale(-max(LEAST * most, BEYOND * left), max(LEAST * most, BEYOND * right))
+    down = linear_scale(-0.5, len(pairs) - 0.5)
+    names = [str(pair.condition) for pair in pairs]
+    bars = "".join(_bars(pair, across, down, lane) for lane, pair in enumerate(pairs))
+    words = "".join(beside_svg(down(lane), name) for lane, name in enumerate(names))
+    look = f"{room_for(names)}; --under: 0.8rem; --lanes: {len(pairs)}"
+    sides = f"<span>← only {model_html(first.b)} right</span><span>only {model_html(first.a)} right →</span>"
+    return f'<p class="sides">{sides}</p>{plot_svg(label, "", "", bars + zero_svg(across(0)), words, "lanes", look)}'
 
 
-def _bars(model: str, counts: Sequence[int], sign: int, pairs: Sequence[Pair]) -> dict:
-    return {
-        "type": "bar", "x": [sign * count for count in counts], "y": list(range(len(pairs))), "orientation": "h",
-        "name": f"only {model} right", "width": 0.62,
-        "marker": {"color": translucent(model_colour(model), 0.55), "line": {"width": 0}},
-        "text": [str(count) for count in counts], "textposition": "outside", "cliponaxis": False,
-        "hoverinfo": "text", "hovertext": [f"{pair.condition}: {pair_words(pair)}" for pair in pairs],
-    }  # fmt: skip
+def _bars(pair: Pair, across: Scale, down: Scale, lane: int) -> str:
+    """A condition's two bars with their counts; it says the whole test."""
+    top, high = down(lane - THICK / 2), down(THICK) - down(0)
+    drawn = ""
+    for model, count, sign, side in ((pair.b, pair.b_only, -1, "left"), (pair.a, pair.a_only, 1, "right")):
+        x, end = across(min(0, sign * count)), across(sign * count)
+        drawn += (
+            f'<rect x="{x:.2f}%" y="{top:.2f}%" width="{abs(end - across(0)):.2f}%" height="{high:.2f}%"'
+            f' fill="{model_colour(model)}"/>'
+            f'<text class="count {side}" x="{end:.2f}%" y="{down(lane):.2f}%" dy="0.35em">{count:,}</text>'
+        )
+    return f'<g class="bar"><title>{escape(f"{pair.condition}: {pair_words(pair)}")}</title>{drawn}</g>'
 
 
 def _sentence(pair: Pair) -> str:

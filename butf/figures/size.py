@@ -1,14 +1,32 @@
-"""Size against recall: what a model's parameters buy, one mark a model."""
+"""Size against recall: what a model's parameters buy, one mark a model.
+
+The looks are in `static/plot.css`, names are escaped.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
-from butf.figures.theme import model_colour, model_symbol, styled
+from butf.figures.plots import (
+    Scale,
+    column_svg,
+    corners,
+    linear_scale,
+    plot_svg,
+    point_svg,
+    round_step,
+    row_svg,
+    ticks,
+    title_svg,
+    whisker_svg,
+)
+from butf.figures.shapes import model_shape
+from butf.figures.theme import model_colour
 
 BESIDE = 0.03
 """How far marks of equal size stand apart, in shares of the axis."""
+ROOM = 0.07
+"""Room at the ends of an axis, as a share of what is drawn."""
+MARK_WIDE = 13
 
 
 @dataclass(frozen=True)
@@ -39,37 +57,41 @@ def frontier(models: Sequence[Sized]) -> list[Sized]:
     return kept
 
 
-def size_figure(models: Sequence[Sized], height: int = 330) -> go.Figure:
+def size_svg(models: Sequence[Sized], label: str) -> str:
     """Mean recall@1 in percent over millions of parameters; the line is the best recall that a size reaches."""
     places = _places(models)
-    return styled(
-        [_steps(frontier(models), max(places.values()))] + [_mark(entry, places[entry.model]) for entry in models],
-        height,
-        margin={"l": 4, "r": 8, "t": 22, "b": 4},
-        xaxis={"title": {"text": "million parameters", "font": {"size": 12}}, "tickformat": ".1f", "nticks": 6},
-        yaxis={"ticksuffix": " %"},
-    )
+    left, right = _widened(min(places.values()), max(places.values()))
+    low, high = _widened(min(100 * entry.low for entry in models), max(100 * entry.high for entry in models))
+    across, up = linear_scale(left, right), linear_scale(low, high, 100, 0)
+    rows = ticks(max(0, low), min(100, high), round_step(high - low, 6))
+    columns = ticks(left, right, round_step(right - left, 6))
+    grid = "".join(row_svg(up(tick), f"{tick:g} %") for tick in rows)
+    grid += "".join(column_svg(across(tick), f"{tick:g}") for tick in columns)
+    steps = _steps(frontier(models), across, up, max(places.values()))
+    points = "".join(_mark(entry, across(places[entry.model]), up) for entry in models)
+    return plot_svg(label, grid, steps, points, title_svg("million parameters"), "sizes")
 
 
-def _mark(entry: Sized, x: float) -> dict:
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """The ends of an axis: some room around what is drawn, even where it is one number."""
+    room = ROOM * (high - low) or 0.1 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def _mark(entry: Sized, x: float, up: Scale) -> str:
     colour = model_colour(entry.model)
-    return {
-        "type": "scatter", "x": [x], "y": [100 * entry.recall], "mode": "markers", "name": entry.model,
-        "hoverinfo": "text", "hovertext": [entry.text],
-        "marker": {"size": 12, "symbol": model_symbol(entry.model), "color": colour},
-        "error_y": {
-            "array": [100 * (entry.high - entry.recall)], "arrayminus": [100 * (entry.recall - entry.low)],
-            "color": colour, "width": 0, "thickness": 1.6,
-        },
-    }  # fmt: skip
+    whisker = whisker_svg(x, up(100 * entry.low), up(100 * entry.high), colour)
+    shape = model_shape(entry.model, f'fill="{colour}"')
+    return whisker + point_svg(x, up(100 * entry.recall), shape, entry.text, wide=MARK_WIDE)
 
 
-def _steps(best: Sequence[Sized], end: float) -> dict:
-    x = [entry.parameters / 1e6 for entry in best] + [end]
-    y = [100 * entry.recall for entry in best] + [100 * best[-1].recall]
-    line = {"shape": "hv", "width": 1.5, "dash": "dot", "color": "#808a94"}
-    look = {"mode": "lines", "line": line, "hoverinfo": "skip"}
-    return {"type": "scatter", "x": x, "y": y, "name": "best for its size"} | look
+def _steps(best: Sequence[Sized], across: Scale, up: Scale, end: float) -> str:
+    """A stair through the best: level up to the next size, then upright."""
+    sizes = [across(entry.parameters / 1e6) for entry in best]
+    heights = [up(100 * entry.recall) for entry in best]
+    xs = [x for pair in zip(sizes, [*sizes[1:], across(end)], strict=True) for x in pair]
+    stair = corners(xs, [y for y in heights for _ in range(2)])
+    return f'<polyline class="line stair" points="{stair}"/>'
 
 
 def _places(models: Sequence[Sized]) -> dict[str, float]:

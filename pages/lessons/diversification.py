@@ -4,8 +4,9 @@ import streamlit as st
 
 from butf.experiment import summary
 from butf.figures.gallery import heading_html
-from butf.figures.hinge import hinge_figure
+from butf.figures.hinge import hinge_svg
 from butf.teaching.diversification import demand, hinge, outcome
+from pages import components
 
 EQUATION = r"Loss_{div} = \max\left(Loss_{triplet}^{full} - Loss_{triplet}^{main} + \lambda_{div},\ 0\right) \qquad (4)"
 WHY = (
@@ -34,7 +35,7 @@ def draw() -> None:
         )
     with right:
         alt = f"The hinge over the full descriptor's loss: {now.value:.2f} at {full:.2f}"
-        st.plotly_chart(hinge_figure(full, main, margin), key="hinge", alt=alt)
+        components.drawing(hinge_svg(full, main, margin, alt), "hinge")
         st.html(f'<p class="told">{WHY} {CANCELS}</p>')
         came = outcome(summary.load("town", "test"))
         if came:

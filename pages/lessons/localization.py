@@ -4,9 +4,9 @@ import streamlit as st
 
 from butf import browse, views
 from butf.figures.gallery import heading_html, metres_text
-from butf.figures.localization import error_figure, ranked_html, way_html
+from butf.figures.localization import error_plan, ranked_html, way_html
 from butf.teaching import localization
-from pages import loading
+from pages import components, loading
 from pages.lessons.asking import ask_question
 
 DIRECT = ("picture", "network", "pose")
@@ -46,6 +46,5 @@ def draw() -> None:
 def draw_plan(plan: localization.Plan, radius_m: float) -> None:
     error = metres_text(plan.error_m)
     st.html(heading_html(f"Off by {error}", f"best of the first {len(plan.marks)}: {metres_text(plan.best_m)}"))
-    figure = error_figure(plan.database, plan.query, radius_m, plan.marks)
     alt = f"Plan in metres: the true place, the database, and the first candidate, {error} away"
-    st.plotly_chart(figure, key="error plan", alt=alt)
+    components.drawing(error_plan(plan.database, plan.query, radius_m, plan.marks, alt), "error plan")

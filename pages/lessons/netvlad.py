@@ -7,8 +7,9 @@ import streamlit as st
 import torch
 
 from butf.figures.gallery import heading_html
-from butf.figures.words import assignment_figure, matrix_figure
+from butf.figures.words import assignment_map, matrix_map
 from butf.teaching import words
+from pages import components
 from pages.lessons.asking import Question, ask_question, one_of
 
 ALPHAS = {str(alpha): float(alpha) for alpha in (1, 2, 5, 10, 20, 50, 100, 200, 500)} | {"∞ (VLAD)": math.inf}
@@ -38,13 +39,13 @@ def draw() -> None:
         sure = f"{shares.max(dim=2).values.mean():.0%} sure on average"
         st.html(heading_html("The picture's features x, in the colour of their word", sure))
         alt = f"{asked.name} with each cell in the colour of its visual word"
-        st.plotly_chart(assignment_figure(picture, shares.numpy(), word), key="assignment", alt=alt)
+        components.hover_map(assignment_map(picture, shares.numpy(), word), "assignment", alt)
         st.latex(SOFT)
     with right.container(gap="xxsmall"):
         matrix = words.vlad_matrix(features, centres, shares)
         size = f"{matrix.shape[0]} × {matrix.shape[1]} numbers; rows, then the whole, are brought to length 1"
         st.html(heading_html("What is summed: V", size))
-        st.plotly_chart(matrix_figure(matrix.numpy(), word), key="matrix", alt="The matrix V and the norm of each row")
+        components.hover_map(matrix_map(matrix.numpy(), word), "matrix", "The matrix V, a row a word")
         st.latex(SUM)
     st.caption(LECTURE)
 
