@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -55,6 +56,18 @@ def plan_figure(
 
     The `chosen` one, (model, rank), has a ring; `customdata` of a candidate is its tooltip.
     """
+    traces, layout = plan_parts(database, query, radius_m, marks, chosen)
+    return styled(traces, height, **layout)
+
+
+def plan_parts(
+    database: np.ndarray,
+    query: tuple[float, float] | None,
+    radius_m: float,
+    marks: Sequence[Mark],
+    chosen: tuple[str, int] | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The traces of `plan_figure` and its layout, to draw more upon it."""
     rings = [_ring(mark) for mark in marks if chosen == (mark.model, mark.rank)]
     traces = [_points(database), *rings, *_candidates(marks)]
     layout = {
@@ -62,14 +75,14 @@ def plan_figure(
         "yaxis": {"title": {"text": "northing, m"}, "scaleanchor": "x"},
     }
     if query is None:
-        return styled(traces, height, **layout)
+        return traces, layout
     x, y = map(float, query)
     ends = {"x0": x - radius_m, "x1": x + radius_m, "y0": y - radius_m, "y1": y + radius_m}
     circle = {"type": "circle", "line": {"dash": "dash", "width": 1.5, "color": NEUTRAL}} | ends
-    return styled([*traces, _query(x, y)], height, shapes=[circle], **layout)
+    return [*traces, _query(x, y)], layout | {"shapes": [circle]}
 
 
-def _points(database: np.ndarray) -> dict:
+def _points(database: np.ndarray) -> dict[str, Any]:
     """All points as one shape of small squares: a browser draws it at once, and marks or dashes one by one."""
     half = np.ptp(database, axis=0).max(initial=0.0) * SQUARE / 2
     x, y = (
@@ -80,7 +93,7 @@ def _points(database: np.ndarray) -> dict:
     return {"type": "scatter", "x": x.ravel(), "y": y.ravel(), "name": "database"} | look
 
 
-def _candidates(marks: Sequence[Mark]) -> Iterator[dict]:
+def _candidates(marks: Sequence[Mark]) -> Iterator[dict[str, Any]]:
     """One trace a model; later ones are smaller, so that several at one place show as rings."""
     for number, model in enumerate(dict.fromkeys(mark.model for mark in marks)):
         own = [mark for mark in marks if mark.model == model]
@@ -105,15 +118,15 @@ def _candidates(marks: Sequence[Mark]) -> Iterator[dict]:
         }
 
 
-def _ring(mark: Mark) -> dict:
+def _ring(mark: Mark) -> dict[str, Any]:
     look = {"size": 28, "symbol": "circle-open", "color": NEUTRAL, "line": {"width": 2.5}}
     return _alone(mark.x, mark.y, "chosen", look) | {"hoverinfo": "skip"}
 
 
-def _query(x: float, y: float) -> dict:
+def _query(x: float, y: float) -> dict[str, Any]:
     look = {"size": 16, "symbol": "circle-cross-open", "color": NEUTRAL, "line": {"width": 2.5}}
     return _alone(x, y, "query", look) | {"hovertext": "the query", "hoverinfo": "text"}
 
 
-def _alone(x: float, y: float, name: str, look: dict) -> dict:
+def _alone(x: float, y: float, name: str, look: dict[str, Any]) -> dict[str, Any]:
     return {"type": "scatter", "x": [x], "y": [y], "mode": "markers", "name": name, "marker": look}
