@@ -30,7 +30,7 @@ from butf.pose.overlay import overlay
 from butf.pose.pose import Pose
 from butf.pose.scene import Scene, Wish, erring, ground_below, pixel_of, scene, seen_at
 from butf.pose.views import pose_of
-from butf.views import has_map, side_scale
+from butf.views import has_map, lat_lon, side_scale
 
 PICTURE_WIDTH = 640
 CLOUD_PICTURES, CLOUD_POINTS = 3, 24_000
@@ -89,12 +89,12 @@ def matches_html(frames: Frames, query: Query, match: CandidateMatches, judged: 
     Before there is an answer nothing is `judged`.
     """
     candidate = frames.image(match.candidate.frame)
-    sides = [
+    left, right = (
         Side(data_uri(thumbnail(picture, PICTURE_WIDTH, 85)), picture.size, words)
         for picture, words in ((query.picture, "The query"), (candidate, f"{frames.frame[match.candidate.frame]}"))
-    ]
+    )
     inliers = match.inliers if judged else None
-    drawing = matches_svg(*sides, match.query_pixels, match.candidate_pixels, inliers)
+    drawing = matches_svg(left, right, match.query_pixels, match.candidate_pixels, inliers)
     return drawing + legend_html(len(match), inliers)
 
 
@@ -114,7 +114,7 @@ def cameras(frames: Frames, answer: Localization, truth: Pose | None) -> list[Se
 
 def marks(frames: Frames, answer: Localization, model: str, truth: Pose | None) -> list[Mark]:
     """The retrieved candidates for the map, as Explore has them; right where the place is the same."""
-    x, y = (frames.lon, frames.lat) if has_map(frames) else frames.position[:, :2].T
+    x, y = reversed(lat_lon(frames)) if has_map(frames) else frames.position[:, :2].T
     made = []
     for candidate in answer.candidates:
         metres = None if truth is None else candidate.pose.metres_to(truth)
@@ -218,6 +218,7 @@ class Drawn:
 
 def wished(frames: Frames, split: str, answer: Localization, wish: Wish, goal: np.ndarray, depth: Map | None) -> Scene:
     """The things of a wish at a goal (2,) before the camera that was found."""
+    assert answer.pose is not None
     ground, _ = ground_below(depth, answer.query.camera, answer.pose)
     return scene(wish, answer.pose, goal, ground, frames.position[frames.database(split), :2])
 

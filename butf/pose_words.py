@@ -94,10 +94,11 @@ def sureness(confidence: float) -> str:
 def facts(answer: Localization, truth: Pose | None) -> list[tuple[str, str]]:
     """What there is to know of the answer: name and value."""
     rows = [("Camera", answer.query.camera_source), *_pose_facts(answer)]
-    if answer.pose is not None and truth is not None:
-        rows.append(("Off the true pose", error_of(answer.pose, truth).words))
-    if answer.candidates and truth is not None:
-        first = error_of(answer.candidates[0].pose, truth)
+    error = None if answer.pose is None else error_of(answer.pose, truth)
+    if error is not None:
+        rows.append(("Off the true pose", error.words))
+    first = error_of(answer.candidates[0].pose, truth) if answer.candidates else None
+    if first is not None:
         rows.append(("The first candidate's own pose", f"{first.words} off: what retrieval alone would say"))
     total = sum(len(match) for match in answer.matches)
     agreed = sum(int(match.inliers.sum()) for match in answer.matches)
@@ -108,7 +109,8 @@ def facts(answer: Localization, truth: Pose | None) -> list[tuple[str, str]]:
 
 
 def _pose_facts(answer: Localization) -> list[tuple[str, str]]:
-    pose, found = answer.pose, []
+    pose = answer.pose
+    found: list[tuple[str, str]] = []
     if pose is None:
         return found
     if answer.geographic is not None:

@@ -5,14 +5,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import folium
 import numpy as np
-from branca.element import MacroElement
 from jinja2 import Template
 
 from butf.dataset.areas import Areas
-from butf.figures.map import LocalMap, Tiles, base_map
+from butf.figures.layer import Layer
+from butf.figures.map import LocalMap, Tiles, add_style, base_map
 from butf.figures.theme import Palette, palette
 
 
@@ -106,14 +107,13 @@ LABELS = (
 )
 
 
-class Shapes(MacroElement):
+class Shapes(Layer):
     """Areas with their labels, and all tracks as thin lines."""
 
     _template = Template(SHAPES)
 
     def __init__(self, areas: Areas | None, tracks: Sequence[Track]) -> None:
-        super().__init__()
-        self._name = "Shapes"
+        super().__init__("Shapes")
         drawn = {} if areas is None else areas.areas
         shapes = [_area(split, polygon) for split, polygons in drawn.items() for polygon in polygons]
         outlines = [np.asarray(polygon[0], float) for polygons in drawn.values() for polygon in polygons]
@@ -121,14 +121,13 @@ class Shapes(MacroElement):
         self.shapes = _script_json({"areas": shapes, "tracks": _thin_lines(tracks), "bounds": bounds})
 
 
-class FrameDots(MacroElement):
+class FrameDots(Layer):
     """The frames of one traversal as dots with their names as tooltips, and the chosen one."""
 
     _template = Template(DOTS)
 
     def __init__(self, tracks: Sequence[Track], dots: Sequence[Dot], here: Here | None, colours: Palette) -> None:
-        super().__init__()
-        self._name = "FrameDots"
+        super().__init__("FrameDots")
         lines = [
             {"points": _lat_lon(track.points), "look": {"color": split_look(track.split).colour, "weight": 1.5}}
             for track in tracks
@@ -152,7 +151,7 @@ def areas_map(
     Build it anew for each drawing; while the arguments are the same the page keeps the map and the user's zoom.
     """
     view = base_map(areas, centre, zoom, dark)
-    view.get_root().header.add_child(folium.Element(f"<style>{LABELS}</style>"))
+    add_style(view, LABELS)
     view.add_child(Shapes(areas, tracks))
     return view
 
@@ -202,7 +201,7 @@ def _on_ring(degrees: float, radius: float) -> tuple[float, float]:
     return 28 + radius * math.sin(math.radians(degrees)), 28 - radius * math.cos(math.radians(degrees))
 
 
-def _area(split: str, polygon: Sequence[np.ndarray]) -> dict:
+def _area(split: str, polygon: Sequence[np.ndarray]) -> dict[str, Any]:
     look = split_look(split)
     border = np.asarray(polygon[0], float)
     shape = {"color": look.colour, "weight": 2.5, "dashArray": look.dash, "fillColor": look.colour, "fillOpacity": 0.16}
@@ -210,7 +209,7 @@ def _area(split: str, polygon: Sequence[np.ndarray]) -> dict:
     return {"rings": [_lat_lon(ring) for ring in polygon], "look": shape, "label": escape(split), "corner": corner}
 
 
-def _thin_lines(tracks: Sequence[Track]) -> list[dict]:
+def _thin_lines(tracks: Sequence[Track]) -> list[dict[str, Any]]:
     """One shape a split, however many tracks there are."""
     return [
         {
@@ -221,7 +220,7 @@ def _thin_lines(tracks: Sequence[Track]) -> list[dict]:
     ]
 
 
-def _bounds(lines: Sequence[np.ndarray]) -> list | None:
+def _bounds(lines: Sequence[np.ndarray]) -> list[Any] | None:
     """South-west and north-east corner of lines (M, 2), None where there are none."""
     if not lines:
         return None
@@ -229,14 +228,15 @@ def _bounds(lines: Sequence[np.ndarray]) -> list | None:
     return _lat_lon(np.stack([every.min(axis=0), every.max(axis=0)]))
 
 
-def _dot_look(split: str) -> dict:
+def _dot_look(split: str) -> dict[str, Any]:
     return {"stroke": False, "fillColor": split_look(split).colour, "fillOpacity": 1}
 
 
-def _lat_lon(points: np.ndarray) -> list:
-    return np.round(np.asarray(points, float)[:, ::-1], 6).tolist()
+def _lat_lon(points: np.ndarray) -> list[Any]:
+    lat_lon: list[Any] = np.round(np.asarray(points, float)[:, ::-1], 6).tolist()
+    return lat_lon
 
 
-def _script_json(value: dict) -> str:
+def _script_json(value: dict[str, Any]) -> str:
     """JSON within a script, which "</" would end."""
     return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")

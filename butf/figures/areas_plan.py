@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -20,7 +21,9 @@ def areas_plan(
     `customdata` is the frame's name, and the chosen frame with the way it looks. Metres east and north."""
     traces = [_line(track, 1) for track in tracks] + [_line(track, 3) for track in own]
     traces += [_dots(split, [dot for dot in dots if dot.split == split]) for split in {dot.split: None for dot in dots}]
-    looking = {} if here is None or here.heading is None else {"annotations": [_arrow(here)]}
+    looking: dict[str, Any] = {}
+    if here is not None and here.heading is not None:
+        looking = {"annotations": [_arrow(here, here.heading)]}
     return styled(
         traces if here is None else [*traces, _ring(here)],
         height,
@@ -32,15 +35,15 @@ def areas_plan(
     )
 
 
-def _line(track: Track, width: int) -> dict:
-    look = split_look(track.split)
-    line = {"color": look.colour, "width": width, "dash": look.plotly_dash}
+def _line(track: Track, width: int) -> dict[str, Any]:
+    split = split_look(track.split)
+    line = {"color": split.colour, "width": width, "dash": split.plotly_dash}
     x, y = track.points.T.tolist()
     look = {"mode": "lines", "line": line, "opacity": 0.5 if width == 1 else 0.9, "hoverinfo": "skip"}
     return {"type": "scatter", "x": x, "y": y, "name": track.traversal} | look
 
 
-def _dots(split: str, dots: Sequence[Dot]) -> dict:
+def _dots(split: str, dots: Sequence[Dot]) -> dict[str, Any]:
     marker = {"size": 8, "color": split_look(split).colour, "symbol": SYMBOLS.get(split, "circle")}
     same = {"marker": {"opacity": 1}}
     return {
@@ -58,15 +61,15 @@ def _dots(split: str, dots: Sequence[Dot]) -> dict:
     }
 
 
-def _ring(here: Here) -> dict:
+def _ring(here: Here) -> dict[str, Any]:
     marker = {"size": 20, "symbol": "circle-open", "color": HERE, "line": {"width": 3}}
     look = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "name": "here"}
     return {"type": "scatter", "x": [here.x], "y": [here.y]} | look
 
 
-def _arrow(here: Here) -> dict:
+def _arrow(here: Here, heading: float) -> dict[str, Any]:
     """An arrow of fixed length on the screen: Plotly draws it from the tail, given in pixels, to the head."""
-    angle = math.radians(here.heading)
+    angle = math.radians(heading)
     return {
         "x": here.x,
         "y": here.y,

@@ -6,15 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import folium
 import numpy as np
 import plotly.graph_objects as go
-from branca.element import MacroElement
 from jinja2 import Template
 
 from butf.dataset.manifest import Camera
 from butf.figures.cloud import GROUND
+from butf.figures.layer import Layer
 from butf.figures.theme import base_layout, drawn, palette
 from butf.pose.pose import Pose
 
@@ -63,7 +64,7 @@ def wedge(seen: Seen, reach_m: float) -> np.ndarray:
     return np.stack([seen.pose.centre[:2], *ends])
 
 
-class Spotted(MacroElement):
+class Spotted(Layer):
     """A mark for the goal, whose SVG does not stand in the way of clicks."""
 
     _template = Template(
@@ -73,15 +74,19 @@ class Spotted(MacroElement):
     )
 
     def __init__(self, at: tuple[float, float], html: str) -> None:
-        super().__init__()
-        self._name = "Spotted"
+        super().__init__("Spotted")
         self.at, self.html = json.dumps(at), json.dumps(html).replace("</", "<\\/")
 
 
 def draw_wedges(layer: folium.FeatureGroup, wedges: Sequence[tuple[Seen, np.ndarray]], dark: bool) -> None:
     """Add cameras to a layer of the map; each with its wedge (3, 2) in latitude and longitude."""
     for seen, places in wedges:
-        look = {"color": seen.colour(dark), "weight": 2.5, "fill": seen.kind == "found", "fill_opacity": 0.25}
+        look: dict[str, Any] = {
+            "color": seen.colour(dark),
+            "weight": 2.5,
+            "fill": seen.kind == "found",
+            "fill_opacity": 0.25,
+        }
         if seen.kind == "true":
             look |= {"dash_array": "7 5"}
         folium.Polygon(places.tolist(), tooltip=escape(seen.words), **look).add_to(layer)
@@ -103,7 +108,7 @@ def draw_goal(layer: folium.FeatureGroup, goal: tuple[float, float], path: np.nd
 
 def plan_traces(
     seen: Sequence[Seen], reach_m: float, goal: np.ndarray | None, path: np.ndarray | None, dark: bool
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """The same for a plan of metres, of data sets without places on the globe: traces to draw upon `plan_parts`.
 
     `goal` (2,) and the way (N, 2) to it are in metres east and north.
@@ -111,21 +116,21 @@ def plan_traces(
     traces = [_plan_wedge(entry, reach_m, dark) for entry in seen]
     if goal is not None and path is not None:
         way = {"color": WAY, "dash": "dot", "width": 3}
-        traces.append(_scatter(*path.T, "lines") | {"hoverinfo": "skip", "line": way})
+        traces.append(_scatter(path[:, 0], path[:, 1], "lines") | {"hoverinfo": "skip", "line": way})
         mark = {"size": 13, "color": GOAL, "symbol": "triangle-down"}
         words = {"hovertext": "the goal", "hoverinfo": "text"}
         traces.append(_scatter(goal[:1], goal[1:], "markers") | words | {"marker": mark})
     return traces
 
 
-def _plan_wedge(entry: Seen, reach_m: float, dark: bool) -> dict:
+def _plan_wedge(entry: Seen, reach_m: float, dark: bool) -> dict[str, Any]:
     x, y = wedge(entry, reach_m)[[0, 1, 2, 0]].T
     line = {"color": entry.colour(dark), "width": 2.5, "dash": "dash" if entry.kind == "true" else "solid"}
     words = {"name": entry.words, "text": entry.words, "hoverinfo": "text"}
     return _scatter(x, y, "lines") | words | {"line": line}
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, mode: str) -> dict:
+def _scatter(x: np.ndarray, y: np.ndarray, mode: str) -> dict[str, Any]:
     return {"type": "scatter", "x": x.tolist(), "y": y.tolist(), "mode": mode}
 
 
@@ -155,7 +160,7 @@ def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], 
     return drawn(data, layout)
 
 
-def _frustum(entry: Seen, origin: np.ndarray) -> dict:
+def _frustum(entry: Seen, origin: np.ndarray) -> dict[str, Any]:
     """The edges of a frustum as one broken line."""
     reach = DRAWN_M if entry.kind != "other" else 0.6 * DRAWN_M
     at = corners(entry, reach) - origin

@@ -1,6 +1,7 @@
 """A depth map as points in space, coloured by the photograph: what the network believes the street to be."""
 
 import math
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -58,7 +59,7 @@ def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.
     cloud = {"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": z, "z": -y}
     cloud |= {"hovertemplate": "%{x:.1f} m to the right<br>%{y:.1f} m ahead<br>%{z:.1f} m up<extra></extra>"}
     axis = {"visible": False, "showspikes": False}
-    scene = {f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data", "bgcolor": GROUND}
+    scene: dict[str, Any] = {f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data", "bgcolor": GROUND}
     scene |= {"camera": {"eye": {"x": 0.25, "y": -1.5, "z": 0.45}, "center": {"x": 0, "y": 0, "z": -0.15}}}
     layout = base_layout(height) | {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
     return drawn([cloud], layout)

@@ -13,7 +13,7 @@ CELLS_WIDE = 160
 HEIGHT = 206
 BAR_STEPS = 17
 # Blue to orange: told apart under every common colour-vision deficiency, unlike red to green.
-SHORT_TO_LONG = [[0.0, "#1f5fa8"], [0.25, "#7fb0dc"], [0.5, "#f3f2ee"], [0.75, "#eeb067"], [1.0, "#b35a00"]]
+SHORT_TO_LONG = ((0.0, "#1f5fa8"), (0.25, "#7fb0dc"), (0.5, "#f3f2ee"), (0.75, "#eeb067"), (1.0, "#b35a00"))
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -30,12 +30,15 @@ class Scale:
         """Where values lie between `low` (0) and `high` (1), in the logarithm where `log` is set; NaN stays NaN."""
         inside = np.clip(values, self.low, self.high)
         if self.log:
-            return np.log(inside / self.low) / np.log(self.high / self.low)
-        return (inside - self.low) / (self.high - self.low)
+            share: np.ndarray = np.log(inside / self.low) / np.log(self.high / self.low)
+        else:
+            share = (inside - self.low) / (self.high - self.low)
+        return share
 
     def paint(self, shares: np.ndarray) -> np.ndarray:
         """Colours `(..., 3)` uint8 at shares `(...)` of the scale, near to far."""
-        return ramp()[np.rint(255 * shares).astype(int)]
+        colours: np.ndarray = ramp()[np.rint(255 * shares).astype(int)]
+        return colours
 
     def ticks(self) -> list[tuple[float, str]]:
         """Round values within the scale, each with its share of the way; the last one names the unit."""
@@ -97,10 +100,12 @@ def coarse(values: np.ndarray, valid: np.ndarray, cells_wide: int = CELLS_WIDE) 
 
 def signed_colours(shares: np.ndarray) -> np.ndarray:
     """`SHORT_TO_LONG` at shares 0..1 of any shape `(...)`, as `(..., 3)` uint8."""
-    stops, colours = zip(*SHORT_TO_LONG, strict=True)
-    table = np.array([ImageColor.getrgb(colour) for colour in colours], float)
+    stops = [stop for stop, _ in SHORT_TO_LONG]
+    table = np.array([ImageColor.getrgb(colour) for _, colour in SHORT_TO_LONG], float)
     inside = np.clip(shares, 0, 1)
-    return np.rint(np.stack([np.interp(inside, stops, table[:, part]) for part in range(3)], axis=-1)).astype(np.uint8)
+    mixed = np.stack([np.interp(inside, stops, table[:, part]) for part in range(3)], axis=-1)
+    colours: np.ndarray = np.rint(mixed).astype(np.uint8)
+    return colours
 
 
 def _painted(cells: np.ndarray, shares: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -90,4 +90,5 @@ def _whole(points: np.ndarray) -> list[list[int]]:
     points = np.asarray(points, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     scale = UNITS / max(float((high - low).max()), 1e-12)
-    return np.rint((points - (low + high) / 2) * scale + UNITS / 2).astype(int).tolist()
+    whole: list[list[int]] = np.rint((points - (low + high) / 2) * scale + UNITS / 2).astype(int).tolist()
+    return whole

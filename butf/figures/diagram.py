@@ -40,7 +40,7 @@ class Sheet:
     """How large the cells of the grid and the boxes in them are, in units of the drawing."""
 
     cell: tuple[int, int]
-    box: tuple[int, int]
+    box: tuple[float, float]
     font: float
     tall: bool
 

@@ -5,10 +5,10 @@ import json
 from functools import lru_cache
 
 import numpy as np
-from branca.element import MacroElement
 from jinja2 import Template
 
 from butf.dataset.areas import Areas
+from butf.figures.layer import Layer
 from butf.figures.theme import palette
 
 STEP_DEG = 1e-6  # 0.11 m of latitude, finer than a pixel at the closest zoom
@@ -37,14 +37,13 @@ SCRIPT = """{% macro script(this, kwargs) %}
 {% endmacro %}"""
 
 
-class Ground(MacroElement):
+class Ground(Layer):
     """Streets and buildings as two shapes; a Folium element for each of thousands would take seconds to make."""
 
     _template = Template(SCRIPT)
 
     def __init__(self, areas: Areas, dark: bool) -> None:
-        super().__init__()
-        self._name = "Ground"
+        super().__init__("Ground")
         self.packed = packed(areas, dark)
 
 
@@ -57,7 +56,8 @@ def packed(areas: Areas, dark: bool) -> str:
 
     def steps(line: np.ndarray) -> list[int]:
         grid = np.rint((np.asarray(line) - (lon, lat)) / STEP_DEG).astype(np.int64)
-        return np.diff(grid, axis=0, prepend=0).ravel().tolist()
+        moved: list[int] = np.diff(grid, axis=0, prepend=0).ravel().tolist()
+        return moved
 
     ground = {
         "lat": lat,

@@ -46,7 +46,8 @@ def hinge_svg(full: float, main: float, margin: float, label: str) -> str:
         f"{title_svg('triplet loss of the full descriptor')}{aside_svg('diversification loss')}"
         f"{_span_words(main, margin)}"
     )
-    points = _margin(main, margin) + _now(full, float(diversification_loss(torch.tensor(full), main, margin)))
+    now = diversification_loss(torch.tensor(full), torch.tensor(main), margin)
+    points = _margin(main, margin) + _now(full, float(now))
     return plot_svg(label, _spans(main, margin) + grid, line, points, titles, "hinge")
 
 

@@ -80,7 +80,8 @@ class HoverMap:
     @property
     def said(self) -> np.ndarray:
         """(H, W) the words that are said."""
-        return np.array(self.words)[self.codes]
+        words: np.ndarray = np.array(self.words)[self.codes]
+        return words
 
     def payload(self, alt: str) -> dict[str, Any]:
         """What the page's component takes: the drawing, with `alt` for a screen reader, and how to read the codes."""

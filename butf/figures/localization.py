@@ -51,6 +51,7 @@ def ranked_html(cards: Sequence[Card], within: int | None = None) -> str:
 
 
 def _ranked(card: Card, within: int | None) -> str:
+    assert card.metres is not None
     kind, mark = ("right", "✓") if card.correct else ("wrong", "✗")
     pale = " beyond" if within is not None and card.rank > within else ""
     alt = f"Candidate {card.rank}: {card.frame}, {kind}, {metres_text(card.metres)} away"
@@ -137,6 +138,7 @@ def _error_line(field: Field, query: tuple[float, float], first: Mark) -> str:
 
 def _error_text(field: Field, query: tuple[float, float], first: Mark) -> str:
     """The length in metres above the middle of the line, or below it at the upper edge."""
+    assert first.metres is not None
     words = metres_text(first.metres)
     x, y = field.x((query[0] + first.x) / 2), field.y((query[1] + first.y) / 2)
     down = -1.8 if y > NEAR_TOP else 1.8

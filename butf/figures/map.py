@@ -4,15 +4,16 @@ import json
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import folium
 import numpy as np
-from branca.element import Element, MacroElement
+from branca.element import Element, Figure
 from jinja2 import Template
 
 from butf.dataset.areas import Areas
 from butf.figures.ground import Ground
+from butf.figures.layer import Layer
 from butf.figures.marks import Mark
 from butf.figures.shapes import model_shape
 from butf.figures.theme import FONT, Palette, model_colour, palette
@@ -25,11 +26,12 @@ MAX_ZOOM = 20
 class LocalMap(folium.Map):
     """A map whose Leaflet is served by the app itself, so that it works with no network."""
 
-    default_js = (("leaflet", "/app/static/leaflet/leaflet.js"),)
-    default_css = (("leaflet_css", "/app/static/leaflet/leaflet.css"),)
+    # Folium has lists here, which nothing changes.
+    default_js = (("leaflet", "/app/static/leaflet/leaflet.js"),)  # type: ignore[assignment]
+    default_css = (("leaflet_css", "/app/static/leaflet/leaflet.css"),)  # type: ignore[assignment]
 
 
-class Spots(MacroElement):
+class Spots(Layer):
     """Marks with a picture and a tooltip each, at `at` (latitude, longitude) moved by `anchor` pixels."""
 
     _template = Template(
@@ -39,14 +41,13 @@ class Spots(MacroElement):
         "}).bindTooltip(spot.text).addTo({{ this._parent.get_name() }});{% endmacro %}"
     )
 
-    def __init__(self, spots: list[dict]) -> None:
-        super().__init__()
-        self._name = "Spots"
+    def __init__(self, spots: list[dict[str, Any]]) -> None:
+        super().__init__("Spots")
         # "</" would end the script that this becomes a part of.
         self.spots = json.dumps(spots).replace("</", "<\\/")
 
 
-class Tiles(MacroElement):
+class Tiles(Layer):
     """OpenStreetMap's pictures beneath all else but the ground, for as long as they are wanted.
 
     A part of what is added to the map and not of the map, which would be made anew for them; they outlive the layer
@@ -61,11 +62,10 @@ class Tiles(MacroElement):
     )
     address = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
     credit = '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors'
-    options: ClassVar[dict] = {"maxNativeZoom": 19, "maxZoom": MAX_ZOOM, "attribution": credit}
+    options: ClassVar[dict[str, Any]] = {"maxNativeZoom": 19, "maxZoom": MAX_ZOOM, "attribution": credit}
 
     def __init__(self, wanted: bool) -> None:
-        super().__init__()
-        self._name = "Tiles"
+        super().__init__("Tiles")
         self.wanted = wanted
 
 
@@ -77,7 +77,7 @@ def base_map(areas: Areas | None, centre: tuple[float, float], zoom: float, dark
     """
     view = LocalMap(
         location=centre,
-        zoom_start=zoom,
+        zoom_start=zoom,  # type: ignore[arg-type]  # Leaflet takes fractions too
         tiles=None,
         control_scale=True,
         max_zoom=MAX_ZOOM,
@@ -85,10 +85,17 @@ def base_map(areas: Areas | None, centre: tuple[float, float], zoom: float, dark
         zoom_control=True,
         zoom_snap=0.25,
     )
-    view.get_root().header.add_child(Element(f"<style>{_map_css(palette(dark))}</style>"))
+    add_style(view, _map_css(palette(dark)))
     if areas is not None:
         view.add_child(Ground(areas, dark))
     return view
+
+
+def add_style(view: folium.Map, css: str) -> None:
+    """Put rules into the head of the map's page."""
+    page = view.get_root()
+    assert isinstance(page, Figure)
+    page.header.add_child(Element(f"<style>{css}</style>"))
 
 
 def answer_layer(
@@ -113,7 +120,13 @@ def answer_layer(
         for mark in marks
     ]
     if query is not None:
-        look = {"color": colours.query, "weight": 1.5, "dash_array": "5 5", "fill": True, "fill_opacity": 0.06}
+        look: dict[str, Any] = {
+            "color": colours.query,
+            "weight": 1.5,
+            "dash_array": "5 5",
+            "fill": True,
+            "fill_opacity": 0.06,
+        }
         circle = folium.Circle(query, radius=radius_m, **look)
         circle.options["interactive"] = False  # folium drops it among the keywords
         circle.add_to(layer)
@@ -159,7 +172,7 @@ def _shift(index: int, count: int) -> tuple[float, float]:
     return 10 * math.cos(angle), 10 * math.sin(angle)
 
 
-def _spot(mark: Mark, shift: tuple[float, float], colours: Palette, chosen: bool) -> dict:
+def _spot(mark: Mark, shift: tuple[float, float], colours: Palette, chosen: bool) -> dict[str, Any]:
     colour, wrong = model_colour(mark.model), mark.correct is False
     fill, line, ink = (colours.background, colour, colour) if wrong else (colour, colours.background, "#ffffff")
     look = f'fill="{fill}" stroke="{line}" stroke-width="2"'

@@ -71,7 +71,7 @@ def matches_words(count: int, inliers: np.ndarray | None) -> str:
 
 def legend_html(count: int, inliers: np.ndarray | None) -> str:
     """The two kinds of lines with their numbers, and how many of them are drawn."""
-    kinds = [("unjudged", "not judged yet", None)]
+    kinds: list[tuple[str, str, bool | None]] = [("unjudged", "not judged yet", None)]
     if inliers is not None:
         kinds = [("inlier", "agree with the pose", True), ("outlier", "do not", False)]
         if not np.any(inliers):

@@ -95,7 +95,7 @@ def translucent(colour: str, alpha: float) -> str:
     return f"rgba({red}, {green}, {blue}, {alpha:g})"
 
 
-def base_layout(height: int, legend: bool = False) -> dict:
+def base_layout(height: int, legend: bool = False) -> dict[str, Any]:
     """The layout that all figures begin with: see-through ground, own font, legend above.
 
     Text colours are left to the page, which knows whether it is light or dark.
@@ -113,7 +113,7 @@ def base_layout(height: int, legend: bool = False) -> dict:
     }
 
 
-def drawn(data: list[dict], layout: dict) -> go.Figure:
+def drawn(data: list[dict[str, Any]], layout: dict[str, Any]) -> go.Figure:
     """A figure from plain dictionaries that Plotly does not look through: that takes more than the drawing.
 
     Every click draws some anew; the tests have Plotly look through them.
@@ -121,18 +121,18 @@ def drawn(data: list[dict], layout: dict) -> go.Figure:
     return go.Figure({"data": data, "layout": layout}, _validate=False)
 
 
-def styled(data: list[dict], height: int, with_legend: bool = False, **layout: Any) -> go.Figure:
+def styled(data: list[dict[str, Any]], height: int, with_legend: bool = False, **layout: Any) -> go.Figure:
     """`drawn` in the house's look, thin grid included; a dictionary in `layout` adds to that part of the look."""
     look = base_layout(height, with_legend) | {"xaxis": AXIS, "yaxis": AXIS}
     own = {name: look.get(name, {}) | part if isinstance(part, dict) else part for name, part in layout.items()}
     return drawn(data, look | own)
 
 
-def note(x: float, y: float, text: str, **look: Any) -> dict:
+def note(x: float, y: float, text: str, **look: Any) -> dict[str, Any]:
     """Words in a plot, for the `annotations` of a layout."""
     return {"x": x, "y": y, "text": text, "showarrow": False, **look}
 
 
-def upright(x: float, line: dict) -> dict:
+def upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
     """A line from the lower edge of a plot to its upper one, for the `shapes` of a layout."""
     return {"type": "line", "x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain", "line": line}

@@ -147,7 +147,7 @@ def _line(
     mode: str = "lines",
     unit: str = "",
     showlegend: bool = True,
-) -> dict:
+) -> dict[str, Any]:
     return {
         "type": "scatter",
         "x": steps,
@@ -161,12 +161,12 @@ def _line(
     }
 
 
-def _other(name: str, run: str, steps: np.ndarray, values: np.ndarray, **look: Any) -> dict:
+def _other(name: str, run: str, steps: np.ndarray, values: np.ndarray, **look: Any) -> dict[str, Any]:
     """A line of another run: dashed, in that run's own colour."""
     return _line(name, steps, values, model_colour(run), dash="dash", width=2.5, **look)
 
 
-def _phases(records: Sequence[Record]) -> dict[str, list[dict]]:
+def _phases(records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
     """A line with the name of each training step where it begins, where there is more than one."""
     begins: dict[str, float] = {}
     reached = 0.0
@@ -183,7 +183,9 @@ def _phases(records: Sequence[Record]) -> dict[str, list[dict]]:
     }
 
 
-def _curves(lines: list[dict], height: int, title: str, up: dict, **marks: list[dict]) -> go.Figure:
+def _curves(
+    lines: list[dict[str, Any]], height: int, title: str, up: dict[str, Any], **marks: list[dict[str, Any]]
+) -> go.Figure:
     """Lines over the steps, with more height where the legend is long: on a telephone it takes several rows."""
     entries = sum(line["showlegend"] for line in lines)
     return styled(

@@ -64,7 +64,8 @@ class KeypointConfig:
 
     def steps_of(self, phase: str) -> int:
         """Optimiser steps of one of `PHASES`."""
-        return getattr(self, f"{phase}_steps")
+        steps: int = getattr(self, f"{phase}_steps")
+        return steps
 
     @property
     def total_steps(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from butf.keypoints.features import Features
 from butf.keypoints.networks import DIMENSIONS, REACH, KeypointNetwork
 from butf.keypoints.patches import crop_scaled, grey, scale_space, scales_of
 from butf.keypoints.soft_argmax import peaks, refine
+
+M = TypeVar("M", bound=nn.Module)
 
 LIMIT = 512
 MOST_PIXELS = 640 * 480
@@ -44,7 +47,7 @@ class Extractor:
     def of(cls, network: KeypointNetwork, card: KeypointCard, digest: str, device: str = "cpu") -> Extractor:
         """An extractor with a copy of `network`, its batch normalisation folded into the convolutions."""
         own = _folded(copy.deepcopy(network).eval()).requires_grad_(False)
-        return cls(own.to(device, memory_format=torch.channels_last), card, digest)
+        return cls(own.to(device).to(memory_format=torch.channels_last), card, digest)
 
     @property
     def device(self) -> torch.device:
@@ -131,13 +134,14 @@ def _channels_last(patches: Tensor) -> Tensor:
     return patches.contiguous(memory_format=torch.channels_last)
 
 
-def _folded(module: nn.Module) -> nn.Module:
+def _folded(module: M) -> M:
     """Each convolution that a batch normalisation follows takes over what that does."""
     for child in module.children():
         _folded(child)
     if isinstance(module, nn.Sequential):
         for index in range(len(module) - 1):
-            if isinstance(module[index], nn.Conv2d) and isinstance(module[index + 1], nn.BatchNorm2d):
-                module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
+            first, second = module[index], module[index + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[index] = fuse_conv_bn_eval(first, second)
                 module[index + 1] = nn.Identity()
     return module

@@ -52,4 +52,5 @@ def match(first: Features, second: Features, ratio: float | None = None, mutual:
 def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(N, M) float32 squared Euclidean distances of the rows of (N, D) and (M, D)."""
     lengths = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
-    return np.maximum(lengths - 2 * first @ second.T, 0).astype(np.float32)
+    squares: np.ndarray = np.maximum(lengths - 2 * first @ second.T, 0).astype(np.float32)
+    return squares

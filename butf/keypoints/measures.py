@@ -67,8 +67,8 @@ def measure_pair(
 
 def one_to_one(there: np.ndarray, points: np.ndarray, tolerance: float) -> int:
     """How many of `there` (N, 2) and `points` (M, 2) are each other's nearest and within `tolerance` pixels."""
-    gap, nearest = cKDTree(points).query(there)
-    _, back = cKDTree(there).query(points)
+    gap, nearest = map(np.asarray, cKDTree(points).query(there))
+    back = np.asarray(cKDTree(there).query(points)[1])
     return int(((gap <= tolerance) & (back[nearest] == np.arange(len(there)))).sum())
 
 
@@ -77,7 +77,7 @@ def average_precision(first: Features, second: Features, there: np.ndarray, tole
 
     0 where none has.
     """
-    findable = int((cKDTree(second.points).query(there)[0] <= tolerance).sum())
+    findable = int((np.asarray(cKDTree(second.points).query(there)[0]) <= tolerance).sum())
     nearest = match(first, second, mutual=False)
     gaps = np.linalg.norm(there[nearest.pairs[:, 0]] - second.points[nearest.pairs[:, 1]], axis=1)
     right = gaps <= tolerance

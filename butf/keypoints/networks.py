@@ -27,6 +27,8 @@ class Hinges(nn.Module):
     The generalised hinging hyperplanes that are TILDE's and LIFT's detector and LIFT's orientation, as a convolution.
     """
 
+    signs: Tensor
+
     def __init__(self, channels: int, outputs: int, kernel: int, padding: int = 0, sums: int = 4, maxima: int = 4):
         super().__init__()
         self.shape = (outputs, sums, maxima)
@@ -36,8 +38,9 @@ class Hinges(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """`(B, channels, H, W)` -> `(B, outputs, H', W')`."""
-        planes = self.linear(features)
-        return (planes.unflatten(1, self.shape).amax(dim=3) * self.signs[:, None, None]).sum(dim=2)
+        planes: Tensor = self.linear(features)
+        summed: Tensor = (planes.unflatten(1, self.shape).amax(dim=3) * self.signs[:, None, None]).sum(dim=2)
+        return summed
 
 
 class Detector(nn.Module):
@@ -50,7 +53,8 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Brightness `(B, 1, H, W)` in 0..1 -> scores `(B, 1, H, W)`."""
-        return self.hinges(self.features(local_contrast(images)))
+        scores: Tensor = self.hinges(self.features(local_contrast(images)))
+        return scores
 
 
 class Orientation(nn.Module):

@@ -46,6 +46,7 @@ class Views:
 
     def view(self, row: int) -> View:
         """Frame `row`, colour `(1, 3, H, W)`. Raises `BadInput` when it has no depth."""
+        assert self.frames.orientation is not None  # see `of`
         pixels, depth, intrinsics = _read(self, int(row))
         return View(
             torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255,
@@ -62,6 +63,7 @@ class Views:
 
 def near_pairs(frames: Frames, rows: np.ndarray, metres: float) -> list[np.ndarray]:
     """For each of `rows`, the others of them taken within `metres` and turned by less than 30 degrees."""
+    assert frames.orientation is not None
     found = []
     for row in rows:
         gap = np.linalg.norm(frames.position[rows] - frames.position[row], axis=1)
@@ -107,4 +109,5 @@ def _nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) values at another size (W, H), each the nearest: depths of two surfaces are never mixed."""
     rows = ((np.arange(size[1]) + 0.5) * values.shape[0] / size[1]).astype(int)
     columns = ((np.arange(size[0]) + 0.5) * values.shape[1] / size[0]).astype(int)
-    return values[rows[:, None], columns]
+    taken: np.ndarray = values[rows[:, None], columns]
+    return taken

@@ -100,7 +100,9 @@ class KeypointRecipe(nn.Module):
         low, high = map(math.log, SCALES)
         return found, uniform(len(found), low, high).exp()
 
-    def _true_patches(self, pair: Pair, found: Correspondences, scales: Tensor) -> tuple[Tensor, Tensor, object]:
+    def _true_patches(
+        self, pair: Pair, found: Correspondences, scales: Tensor
+    ) -> tuple[Tensor, Tensor, Correspondences]:
         """Patches of both pictures in the same true frame, at any angle, but for a small error."""
         count = len(found)
         angles = uniform(count, -math.pi, math.pi)
@@ -142,16 +144,16 @@ class KeypointRecipe(nn.Module):
         maps = [self.network.detector(view.images) for view in views]
         found = [candidates([self.corners(v.images), own.detach()]) for v, own in zip(views, maps, strict=True)]
         labels = label(pair, *found)
-        classes = [self._classes(scores, own) for scores, own in zip(maps, labels[:2], strict=True)]
+        one, two = (self._classes(scores, own) for scores, own in zip(maps, labels[:2], strict=True))
         repeated = labels[2][torch.randperm(len(labels[2]))[: self.config.points]]
         there, _ = warp(repeated, pair.first, pair.second)
-        size, margin = torch.tensor(pair.second.size), REACH + 1.0
-        kept = inside(there - margin, tuple((size - 2 * margin).tolist()))
+        (width, height), margin = pair.second.size, REACH + 1.0
+        kept = inside(there - margin, (width - 2 * margin, height - 2 * margin))
         first = self._placed(maps[0], repeated[kept])
         second = self._placed(maps[1], there[kept])
         expected, seen = warp(first, pair.first, pair.second)
         places = place_loss(expected[seen], second[seen])
-        return sum(classes) / 2, places, first[seen], second[seen]
+        return (one + two) / 2, places, first[seen], second[seen]
 
     def _classes(self, scores: Tensor, labelled: Labelled) -> Tensor:
         found, _ = self._windows(scores, labelled.points)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -122,7 +123,7 @@ class KeypointTrainer:
             self.optimizer, rate, total_steps=self.config.steps_of(self.phase) + 1, pct_start=0.1
         )
 
-    def _fit_phase(self, stop: StopFlag, bar: tqdm) -> None:
+    def _fit_phase(self, stop: StopFlag, bar: tqdm[NoReturn]) -> None:
         terms_since: defaultdict[str, list[float]] = defaultdict(list)
         images, steps = 0, self.config.steps_of(self.phase)
         since = started = time.perf_counter()

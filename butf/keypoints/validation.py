@@ -38,8 +38,8 @@ class KeypointValidation:
 
     def _measured(self, extractor: Extractor, query: int, other: int) -> PairScores | None:
         one, two = self.views.view(query), self.views.view(other)
-        features = [extractor.extract(picture(view), LIMIT) for view in (one, two)]
-        return measure_pair(*features, one, two)
+        first, second = (extractor.extract(picture(view), LIMIT) for view in (one, two))
+        return measure_pair(first, second, one, two)
 
 
 def val_pairs(frames: Frames, split: str = "val") -> dict[str, list[tuple[int, int]]]:

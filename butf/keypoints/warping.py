@@ -89,7 +89,7 @@ def depth_at(depth: Tensor, points: Tensor) -> Tensor:
     return torch.where(inside(points.detach(), (width, height)), found, torch.zeros_like(found))
 
 
-def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+def inside(points: Tensor, size: tuple[float, float]) -> Tensor:
     """(N,) bool: whether points `(N, 2)` lie in a picture of `size` (W, H)."""
     limits = torch.tensor(size, device=points.device)
     return ((points >= 0) & (points < limits)).all(dim=1)

@@ -80,7 +80,7 @@ def focal_35mm(source: Path | BinaryIO) -> float | None:
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, Image.DecompressionBombError):
         return None
     finally:
-        if start is not None:
+        if start is not None and not isinstance(source, Path):
             source.seek(start)
     return value if 1 <= value < 2000 else None
 

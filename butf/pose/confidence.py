@@ -45,7 +45,8 @@ def confidence(solution: Solution | None, matches: Sequence[CandidateMatches], d
 def probabilities(found: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     """(N,) probabilities 0..1 of poses with the `evidence` `(N, 4)`; `weights` as in `WEIGHTS`."""
     intercept, *slopes = weights
-    return expit(intercept + found @ np.array(slopes))
+    shares: np.ndarray = expit(intercept + found @ np.array(slopes))
+    return shares
 
 
 def fitted(found: np.ndarray, right: np.ndarray) -> tuple[float, ...]:

@@ -25,7 +25,8 @@ def on_globe(frames: Frames, places: np.ndarray) -> np.ndarray:
     if zone is not None:
         return np.stack(to_degrees(places[:, 0], places[:, 1], zone), axis=1)
     there, middle, degrees = _as_frames(frames)
-    return degrees + (places - middle) @ there
+    lon_lat: np.ndarray = degrees + (places - middle) @ there
+    return lon_lat
 
 
 def off_globe(frames: Frames, lat: float, lon: float) -> np.ndarray:
@@ -43,6 +44,7 @@ def _as_frames(frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Least squares over a turn and a scale: a plane would leave open what lies beside the frames of a straight street.
     """
+    assert frames.lat is not None and frames.lon is not None
     middle, degrees = frames.position[:, :2].mean(axis=0), np.array([frames.lat.mean(), frames.lon.mean()])
     along, across = _degree_m(float(degrees[0]))
     own = (frames.position[:, :2] - middle) @ (1, 1j)

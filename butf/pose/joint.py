@@ -68,7 +68,7 @@ def finer_pose(
 def _groups(matches: Sequence[CandidateMatches], radius_m: float) -> list[np.ndarray]:
     centres = np.array([part.candidate.pose.centre for part in matches]).reshape(-1, 3)
     near = np.linalg.norm(centres[:, None] - centres[None], axis=2) <= radius_m
-    several = {tuple(np.flatnonzero(row)) for row in near if row.sum() < len(matches)}
+    several = {tuple(np.flatnonzero(row).tolist()) for row in near if row.sum() < len(matches)}
     ordered = sorted(several, key=lambda rows: (-sum(len(matches[row]) for row in rows), rows))
     return [np.array(rows) for rows in ordered[:GROUPS]]
 

@@ -37,7 +37,8 @@ class Lifter(Protocol):
 
 def lifted(view: View, z: np.ndarray) -> np.ndarray:
     """The keypoints in the data set's frame, (N, 3) metres, by their z-depths (N,)."""
-    return view.pose.centre + np.asarray(z, np.float64)[:, None] * view.rays()
+    points: np.ndarray = view.pose.centre + np.asarray(z, np.float64)[:, None] * view.rays()
+    return points
 
 
 class Measured:
@@ -46,9 +47,10 @@ class Measured:
     def __init__(self, frames: Frames) -> None:
         """Raises `BadInput` for a data set without either."""
         self.frames = frames
-        self.modality = next((name for name in MEASURED if name in frames.modalities), None)
-        if self.modality is None:
+        modality = next((name for name in MEASURED if name in frames.modalities), None)
+        if modality is None:
             raise BadInput(f"data set {frames.name} has no depth; ask for reconstructed depth of a bu-tf model")
+        self.modality = modality
 
     def depths(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         side = self.frames.modality(view.frame, self.modality)
@@ -62,7 +64,7 @@ class Reconstructed:
 
     def __init__(self, views: Views, database: np.ndarray, model: Model, form: str = "triangulated") -> None:
         """Raises `BadInput` for a model that reconstructs no depth."""
-        if not model.reconstructs or not is_depth(model.card.encoding.modality):
+        if not model.reconstructs or not is_depth(model.encoding.modality):
             raise BadInput(f"model {model.name} ({model.card.method}) reconstructs no depth; choose a bu-tf model")
         self.views, self.database, self.model, self.form = views, database, model, form
 
@@ -75,9 +77,10 @@ class Reconstructed:
 
     def _computed(self, view: View, others: list[View]) -> dict[str, np.ndarray]:
         side = self.model.reconstruct(self.views.frames.image(view.frame))
+        assert side is not None
         decoded = sampled(side, view.features.points, (view.camera.width, view.camera.height))
         # Where the scale ends nothing is known but that it is far: the sky, mostly.
-        decoded[decoded > 0.97 * self.model.card.encoding.far] = np.nan
+        decoded[decoded > 0.97 * self.model.encoding.far] = np.nan
         spread = np.full(len(decoded), USUAL_SPREAD)
         if self.form == "decoded" or not others:
             return {"z": decoded, "spread": spread}
@@ -134,10 +137,12 @@ def _bilinear(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     down, right = y - top, x - left
     above = (1 - right) * _at(values, top, left) + right * _at(values, top, left + 1)
     below = (1 - right) * _at(values, top + 1, left) + right * _at(values, top + 1, left + 1)
-    return (1 - down) * above + down * below
+    mixed: np.ndarray = (1 - down) * above + down * below
+    return mixed
 
 
 def _at(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Values at pixels, the border's beyond the border."""
     height, width = values.shape
-    return values[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+    taken: np.ndarray = values[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+    return taken

@@ -174,13 +174,15 @@ class Localizer:
 
     def _described(self, query: Query) -> np.ndarray:
         if not self.model.reads_side:
-            return self.model.describe([query.picture])[0]
+            own: np.ndarray = self.model.describe([query.picture])[0]
+            return own
         if query.frame is None:
             raise BadInput(
-                f"model {self.model.name} needs the measured {self.model.card.encoding.modality} beside a picture, "
+                f"model {self.model.name} needs the measured {self.model.encoding.modality} beside a picture, "
                 "which a photo does not have; choose another model"
             )
-        return bank(self.frames, np.array([query.frame]), self.model)[0]
+        descriptor: np.ndarray = bank(self.frames, np.array([query.frame]), self.model)[0]
+        return descriptor
 
     def _match(self, features: Features, candidate: Candidate) -> CandidateMatches:
         pairs = match(features, self._lift(candidate.frame).view.features, self.settings.ratio, mutual=True).pairs

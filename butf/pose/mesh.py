@@ -36,7 +36,8 @@ class Mesh:
         """(T, 3) unit normals; 0 for a triangle without an area."""
         first, second = self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]
         normal = np.cross(first, second)
-        return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        unit: np.ndarray = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        return unit
 
     def with_slack(self, slack: float) -> Mesh:
         return replace(self, slack=slack)

@@ -42,9 +42,10 @@ def visible(
         _cells(at, *lengths) for at, *lengths in zip((rows, columns), size, screen.depth.shape, strict=True)
     )
     reach, hides = z * (1 - slack), np.where(screen.valid, screen.depth, np.inf)
-    return sum(
+    share: np.ndarray = sum(
         weight * other * (hides[row, column] >= reach) for row, weight in down for column, other in across
     )  # fmt: skip
+    return share
 
 
 def _cells(

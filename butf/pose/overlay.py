@@ -81,7 +81,8 @@ def composed(photo: np.ndarray, layer: Layer, screen: Screen | None, light: floa
 
 def outline_mask(meshes: Sequence[Mesh], camera: Camera, pose: Pose) -> np.ndarray:
     """(H, W) bool: the pixels that solid meshes cover, whatever is in front of them."""
-    return np.isfinite(rasterise([mesh for mesh in meshes if mesh.opacity >= 1], camera, pose).z)
+    inside: np.ndarray = np.isfinite(rasterise([mesh for mesh in meshes if mesh.opacity >= 1], camera, pose).z)
+    return inside
 
 
 def outlined(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -108,4 +109,5 @@ def exposure(picture: Image.Image) -> float:
 def _averaged(fine: np.ndarray) -> np.ndarray:
     """Means of squares of `FINER` x `FINER` of (H, W, C)."""
     tall, wide, channels = fine.shape
-    return fine.reshape(tall // FINER, FINER, wide // FINER, FINER, channels).mean(axis=(1, 3))
+    means: np.ndarray = fine.reshape(tall // FINER, FINER, wide // FINER, FINER, channels).mean(axis=(1, 3))
+    return means

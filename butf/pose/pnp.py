@@ -15,7 +15,7 @@ from scipy.special import gammaln
 
 from butf.dataset.manifest import Camera
 from butf.pose.pose import Pose
-from butf.pose.refinement import Observations, errors, project, refine
+from butf.pose.refinement import Observations, Refined, errors, project, refine
 
 FEWEST = 4
 """Three points have up to four poses; the fourth decides."""
@@ -127,9 +127,12 @@ def _ransac(seen: Observations, camera: Camera, threshold_px: float, seed: int) 
     return pose if info["num_inliers"] >= FEWEST and np.isfinite(pose.centre).all() else None
 
 
-def _settled(seen: Observations, usable: np.ndarray, pose: Pose, camera: Camera, threshold: float) -> tuple | None:
+def _settled(
+    seen: Observations, usable: np.ndarray, pose: Pose, camera: Camera, threshold: float
+) -> tuple[Refined, np.ndarray] | None:
     """The refined pose and its inliers (N,), chosen anew until they stay; None when too few are left."""
-    inliers, refined = np.zeros(len(usable), bool), None
+    inliers = np.zeros(len(usable), bool)
+    refined: Refined | None = None
     for _ in range(ROUNDS):
         chosen = usable.copy()
         chosen[usable] = errors(seen.take(usable), pose, camera) <= threshold
@@ -141,7 +144,7 @@ def _settled(seen: Observations, usable: np.ndarray, pose: Pose, camera: Camera,
         if refined is None:
             return None
         pose = refined.pose
-    return refined, inliers
+    return None if refined is None else (refined, inliers)
 
 
 def _chance(known: int, agreeing: int, camera: Camera, threshold_px: float) -> float:

@@ -24,15 +24,18 @@ class Pose:
     @property
     def quaternion(self) -> np.ndarray:
         """(4,) qw, qx, qy, qz, camera to world."""
-        return quaternions(self.rotation[None])[0]
+        quaternion: np.ndarray = quaternions(self.rotation[None])[0]
+        return quaternion
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (N, 3) in the camera's frame."""
-        return (np.asarray(points, np.float64) - self.centre) @ self.rotation
+        seen: np.ndarray = (np.asarray(points, np.float64) - self.centre) @ self.rotation
+        return seen
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the camera's frame in the world's."""
-        return np.asarray(points, np.float64) @ self.rotation.T + self.centre
+        placed: np.ndarray = np.asarray(points, np.float64) @ self.rotation.T + self.centre
+        return placed
 
     def metres_to(self, other: Pose) -> float:
         """How far the two cameras' centres lie apart."""

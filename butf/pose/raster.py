@@ -104,7 +104,7 @@ def _before(corners: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.nda
     """Triangles (T, 3, 3) and (T, 3, 2) without what is not before the near plane, and of which each is a part."""
     nearest, farthest = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
     plain = np.flatnonzero(nearest >= NEAR_M)
-    parts = [(corners[plain], places[plain], plain)]
+    parts: list[tuple[np.ndarray, ...]] = [(corners[plain], places[plain], plain)]
     for number in np.flatnonzero((nearest < NEAR_M) & (farthest > NEAR_M)):
         cut = _clipped(corners[number], places[number])
         parts.append((*(np.stack(kind) for kind in zip(*cut, strict=True)), np.full(len(cut), number)))
@@ -161,7 +161,8 @@ def _shades(mesh: Mesh, pose: Pose) -> np.ndarray:
         return np.ones(len(mesh.corners))
     normals = mesh.normals
     facing = np.sign(((pose.centre - mesh.corners.mean(axis=1)) * normals).sum(axis=1))
-    return AMBIENT + (1 - AMBIENT) * np.maximum(0.0, facing * (normals @ SUN) / np.linalg.norm(SUN))
+    shades: np.ndarray = AMBIENT + (1 - AMBIENT) * np.maximum(0.0, facing * (normals @ SUN) / np.linalg.norm(SUN))
+    return shades
 
 
 def _fitting(texture: np.ndarray, corners: np.ndarray, camera: Camera) -> np.ndarray:
@@ -183,4 +184,5 @@ def _read(texture: np.ndarray, at: np.ndarray) -> np.ndarray:
     x, y = (x - left)[:, None], (y - top)[:, None]
     upper = texture[top, left] * (1 - x) + texture[top, right] * x
     lower = texture[bottom, left] * (1 - x) + texture[bottom, right] * x
-    return upper * (1 - y) + lower * y
+    colours: np.ndarray = upper * (1 - y) + lower * y
+    return colours

@@ -125,7 +125,8 @@ def _projection_slope(points: np.ndarray, pose: Pose, camera: Camera) -> np.ndar
     slope = np.zeros((len(z), 2, 3))
     slope[:, 0, 0], slope[:, 0, 2] = camera.fx / z, -camera.fx * x / z**2
     slope[:, 1, 1], slope[:, 1, 2] = camera.fy / z, -camera.fy * y / z**2
-    return slope @ pose.rotation.T
+    turned: np.ndarray = slope @ pose.rotation.T
+    return turned
 
 
 def _linear(seen: Observations, pose: Pose, camera: Camera, white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +158,8 @@ def _covariance(residual: np.ndarray, jacobian: np.ndarray) -> np.ndarray | None
         return None
     noise = (weight**2 * squares).sum() / max(2 * len(squares) - 6, 1)
     stiffness = float(np.mean(weight - weight**2 * squares / SOFT**2))
-    return noise / max(stiffness, 0.1) ** 2 * np.linalg.inv(alike) / np.outer(size, size)
+    covariance: np.ndarray = noise / max(stiffness, 0.1) ** 2 * np.linalg.inv(alike) / np.outer(size, size)
+    return covariance
 
 
 def _rotation(vector: np.ndarray) -> np.ndarray:
@@ -167,4 +169,5 @@ def _rotation(vector: np.ndarray) -> np.ndarray:
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     sine = np.sinc(angle / np.pi)
     cosine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
-    return np.eye(3) + sine * cross + cosine * cross @ cross
+    rotation: np.ndarray = np.eye(3) + sine * cross + cosine * cross @ cross
+    return rotation

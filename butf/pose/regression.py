@@ -106,7 +106,8 @@ def pose_loss(head: PoseHead, descriptors: Tensor, positions: Tensor, quaternion
     apart = torch.linalg.vector_norm(found - positions, dim=1).mean()
     sign = torch.where((turned * quaternions).sum(dim=1, keepdim=True) < 0, -1.0, 1.0)
     angle = torch.linalg.vector_norm(turned - sign * quaternions, dim=1).mean()
-    return apart * torch.exp(-head.balance[0]) + angle * torch.exp(-head.balance[1]) + head.balance.sum()
+    loss: Tensor = apart * torch.exp(-head.balance[0]) + angle * torch.exp(-head.balance[1]) + head.balance.sum()
+    return loss
 
 
 def _fit(head: PoseHead, descriptors: Tensor, positions: Tensor, quaternions: Tensor, config: RegressionConfig) -> None:

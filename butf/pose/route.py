@@ -28,7 +28,9 @@ def route(start: np.ndarray, goal: np.ndarray, places: np.ndarray) -> np.ndarray
     pairs = tree.query_pairs(REACH * usual, output_type="ndarray")
     lengths = np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1)
     graph = coo_array((np.maximum(lengths, 1e-6), pairs.T), shape=(len(places),) * 2).tocsr()
-    found, before = dijkstra(graph, directed=False, indices=first, return_predecessors=True)
+    found, before = dijkstra(  # type: ignore[call-overload]  # the stubs know arrays of starts alone
+        graph, directed=False, indices=first, return_predecessors=True
+    )
     if not np.isfinite(found[last]):
         return straight
     chain = [last]
@@ -42,7 +44,8 @@ def spacing(places: np.ndarray) -> float | None:
     distinct = np.unique(np.round(places, 3), axis=0)
     if len(distinct) < 2:
         return None
-    return float(np.median(cKDTree(distinct).query(distinct, k=2)[0][:, 1]))
+    distances = np.asarray(cKDTree(distinct).query(distinct, k=2)[0])
+    return float(np.median(distances[:, 1]))
 
 
 def _without_ends(path: np.ndarray) -> np.ndarray:

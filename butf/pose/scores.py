@@ -38,9 +38,9 @@ def scores(errors: np.ndarray) -> dict[str, Any]:
         shares[name] = float(hits.mean()) if len(hits) else None
         intervals[name] = [round(end, 4) for end in wilson(int(hits.sum()), len(hits))] if len(hits) else [None, None]
     middle = np.median(errors, axis=0) if len(errors) else np.array([math.inf, math.inf])
-    metres, degrees = (float(value) if math.isfinite(value) else None for value in middle)
+    off_m, off_deg = (float(value) if math.isfinite(value) else None for value in middle)
     return {
-        "queries": len(errors), "within": shares, "interval95": intervals, "median_m": metres, "median_deg": degrees,
+        "queries": len(errors), "within": shares, "interval95": intervals, "median_m": off_m, "median_deg": off_deg,
     }  # fmt: skip
 
 

@@ -117,7 +117,8 @@ def _closed_form(found: Sightings) -> np.ndarray:
     known = a[..., :2] - seen * a[..., 2:]
     factor = seen * b[..., 2:] - b[..., :2]
     with np.errstate(all="ignore"):
-        return (known * factor).sum(axis=-1) / (factor**2).sum(axis=-1)
+        depths: np.ndarray = (known * factor).sum(axis=-1) / (factor**2).sum(axis=-1)
+        return depths
 
 
 def _residual(found: Sightings, log_z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +137,8 @@ def _cost(found: Sightings, log_z: np.ndarray, prior: np.ndarray, spread: float)
         matched = ~np.isnan(found.seen[..., 0])
         squares = np.where(matched, np.nan_to_num((error**2).sum(axis=-1), nan=1e4), 0)
         off = np.nan_to_num(((log_z - prior) / spread) ** 2)
-        return _capped(squares, SEEN_CAP).sum(axis=1) + _capped(off, EXPECTED_CAP)
+        costs: np.ndarray = _capped(squares, SEEN_CAP).sum(axis=1) + _capped(off, EXPECTED_CAP)
+        return costs
 
 
 def _capped(squares: np.ndarray, cap: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -30,8 +30,10 @@ _HELD = 512  # pictures whose keypoints are held in memory: 0.3 MB each
 class Extractor(Protocol):
     """What finds keypoints: `butf.keypoints.zoo.load_keypoints()` gives one."""
 
-    digest: str
-    """Of its weights: what a cache of features is keyed by."""
+    @property
+    def digest(self) -> str:
+        """Of its weights: what a cache of features is keyed by."""
+        ...
 
     def extract(self, image: Image.Image, limit: int, upright: bool = False) -> Features:
         """The strongest `limit` keypoints of a picture."""
@@ -53,7 +55,8 @@ class View:
         camera = self.camera
         x = (self.features.points[:, 0] - camera.cx) / camera.fx
         y = (self.features.points[:, 1] - camera.cy) / camera.fy
-        return np.stack([x, y, np.ones(len(x))], axis=1).astype(np.float64) @ self.pose.rotation.T
+        rays: np.ndarray = np.stack([x, y, np.ones(len(x))], axis=1).astype(np.float64) @ self.pose.rotation.T
+        return rays
 
 
 class Views:
@@ -113,7 +116,8 @@ def kept(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np
     existing = next(folder for folder in (path.parent, *path.parents) if folder.exists())
     if os.access(existing, os.W_OK):
         buffer = io.BytesIO()
-        np.savez(buffer, **made)
+        arrays: dict[str, Any] = {**made}  # among keywords of other types
+        np.savez(buffer, **arrays)
         files.write_atomic(path, buffer.getvalue(), durable=False)
     return made
 
