@@ -8,7 +8,7 @@ from butf.experiment import summary
 from butf.figures import sweep, tables
 from butf.figures.gallery import heading_html
 from butf.networks.zoo import Model
-from pages import shared
+from pages import components, shared
 
 VERDICTS = "Gains in recall@1, paired by query and seed. Clear means p < 0.01, from flips of whole squares of the map."
 SWEEP = (
@@ -38,5 +38,5 @@ def draw(choice: shared.Choice, _: Sequence[Model]) -> None:
         with column.container(gap="xxsmall"):
             st.html(heading_html(f"{group} conditions", "recall@1 of bu-tf"))
             alt = f"recall@1 of bu-tf over lambda_div and sigma_transfer, {group} conditions"
-            st.plotly_chart(sweep.sweep_figure(own), key=f"sweep {group}", alt=alt)
+            components.drawing(sweep.sweep_plot(own, alt), f"sweep {group}")
     st.caption(SWEEP)

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
-from looking import looked_through
+from test_figures_plots import corners, of, share
 from torch import nn
 
 from butf.cli import main
@@ -19,7 +20,7 @@ from butf.experiment.outcome import Queries, Result
 from butf.experiment.plan import VARIANTS, paper
 from butf.experiment.report import markdown
 from butf.experiment.runner import train_plan
-from butf.figures.sweep import sweep_figure
+from butf.figures.sweep import Point, sweep_plot
 from butf.networks import zoo
 from butf.training.adaptation import adapt_statistics, mixed_rows
 
@@ -253,8 +254,31 @@ def test_the_sweep_tells_each_point_and_its_gain_over_no_diversification(tmp_pat
     assert "| seen | 0.05 | 75.0 (" in markdown(page, "x") and ", +25.0, p " in markdown(page, "x")
     drawn = summary.sweep(page, "seen")
     assert [(point.lambda_div, point.recall) for point in drawn] == [(None, 0.5), (0.05, 0.75), (0.1, 0.0), (0.2, 1.0)]
-    figure = looked_through(sweep_figure(drawn))
-    assert [trace.name for trace in figure.data] == ["σ<sub>transfer</sub> 3"]
-    assert list(figure.data[0].y) == [50, 75, 0, 100] and figure.layout.xaxis.ticktext[0] == "none"
-    assert "+25.0 points" in figure.data[0].hovertext[1] and "points" not in figure.data[0].hovertext[0]
+    legend, svg = ElementTree.fromstring(f"<div>{sweep_plot(drawn, '<sweep>')}</div>")
+    assert ["".join(item.itertext()) for item in legend] == ["σtransfer 3"] and svg.get("aria-label") == "<sweep>"
+    said = [mark.find("title").text for mark in of(svg, "point")]
+    assert "+25.0 points" in said[1] and "points" not in said[0]
     assert summary.sweep(results_of(0.1, 0.001), "seen") == []
+
+
+def test_the_sweep_is_drawn_at_its_margins_and_recalls_one_line_a_weight() -> None:
+    points = [
+        Point(margin, sigma, recall, recall - 0.1, recall + 0.1, "")
+        for sigma, recalls in ((0.3, (0.5, 0.6)), (3.0, (0.7, 0.4)))
+        for margin, recall in zip((None, 0.05), recalls, strict=True)
+    ]
+    legend, svg = ElementTree.fromstring(f"<div>{sweep_plot(points, 'sweep')}</div>")
+    rows = {float(row.text.removesuffix(" %")): share(row.get("y")) for row in of(svg, "row")}
+    recall = np.poly1d(np.polyfit(list(rows.values()), list(rows), 1))
+    columns = {column.text: share(column.get("x")) for column in of(svg, "column")}
+    assert list(columns) == ["none", "0.05"] and len(legend) == 2
+    marks = of(svg, "point")
+    assert [recall(share(mark.get("y"))) for mark in marks] == pytest.approx([50, 60, 70, 40], abs=0.1)
+    for mark, name, side in zip(marks, ("none", "0.05") * 2, (-1, -1, 1, 1), strict=True):
+        assert 0 < side * (share(mark.get("x")) - columns[name]) < (columns["0.05"] - columns["none"]) / 4
+    ends = [[recall(share(line.get(end))) for end in ("y1", "y2")] for line in of(svg, "whisker")]
+    assert np.array(ends) == pytest.approx(np.array([[40, 60], [50, 70], [60, 80], [30, 50]]), abs=0.1)
+    assert [corners(line) for line in of(svg, "line")] == [
+        [(share(mark.get("x")), share(mark.get("y"))) for mark in pair] for pair in (marks[:2], marks[2:])
+    ]
+    assert len({line.get("stroke") for line in of(svg, "line")}) == 2
