@@ -25,7 +25,7 @@ from butf.keypoints.features import Features
 from butf.networks import zoo
 from butf.pose.answer import CandidateMatches, Candidates, Localization
 from butf.pose.camera import query_of, query_of_frame
-from butf.pose.confidence import UNSURE, WEIGHTS, fitted, likeliest, probabilities
+from butf.pose.confidence import WEIGHTS, fitted, probabilities
 from butf.pose.evaluate import calibration, evaluated, summary
 from butf.pose.localizer import Localizer, Settings
 from butf.pose.pose import Pose
@@ -193,10 +193,10 @@ def test_says_that_a_photo_of_elsewhere_is_not_localized(wall: Frames, model: zo
     i = int(wall.queries("test")["day"][1])
     answer = Localizer.open(wall, "test", model, Knowing(wall, lost=(i,))).localize(query_of_frame(wall, i))
     assert answer.pose is None and answer.geographic is None and not answer.localized
-    assert answer.reason.endswith(".") and answer.confidence < UNSURE
-    assert answer.place is answer.candidates[0] and likeliest(answer) is answer.place.pose
+    assert answer.reason.endswith(".") and answer.confidence < 0.5
+    assert answer.place is answer.candidates[0] and answer.likeliest is answer.place.pose
     nowhere = replace(answer, candidates=())
-    assert nowhere.place is None and likeliest(nowhere) is None
+    assert nowhere.place is None and nowhere.likeliest is None
 
 
 def test_keypoints_of_the_database_are_found_once(wall: Frames, model: zoo.Model) -> None:
@@ -225,7 +225,7 @@ def test_evaluation_goes_on_where_it_stopped(wall: Frames, model: zoo.Model, tmp
     assert entry["queries"] == 3 and entry["within"]["0.25 m, 2 deg"] == 1.0 and entry["localized"] == 1.0
     answers = [localizer.localize(query_of_frame(wall, int(i)), search.descriptor(int(i))) for i in queries]
     assert [row["confidence"] for row in whole] == pytest.approx([answer.confidence for answer in answers])
-    for method, pose in (("pnp", lambda answer: answer.pose), ("likeliest", likeliest)):
+    for method, pose in (("pnp", lambda answer: answer.pose), ("likeliest", lambda answer: answer.likeliest)):
         off = [pose(answer).metres_to(pose_of(wall, int(i))) for answer, i in zip(answers, queries, strict=True)]
         assert [row[method][0] for row in whole] == pytest.approx(off, abs=1e-3)
     (plain,) = summary(wall, whole, "nearest")

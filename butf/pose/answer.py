@@ -110,6 +110,14 @@ class Localization:
         return self.candidates[0] if self.candidates else None
 
     @property
+    def likeliest(self) -> Pose | None:
+        """The best guess: the pose, or where there is none that of the nearest place; None without candidates.
+
+        The place would be the worse guess even for poses that are hardly sure (docs/localize.md, on val).
+        """
+        return self.pose if self.pose is not None or self.place is None else self.place.pose
+
+    @property
     def localized(self) -> bool:
         """Whether there is a pose."""
         return self.pose is not None

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from butf.pose.answer import CandidateMatches, Localization
+from butf.pose.answer import CandidateMatches
 from butf.pose.pnp import Solution
-from butf.pose.pose import Pose
 
 FEWEST_INLIERS = 8
 LEAST_CONFIDENCE = 0.1
-UNSURE = 0.5
-"""Of a pose less sure than this the nearest place is the better guess, see `likeliest`; chosen on val."""
 
 
 def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndarray:
@@ -30,10 +27,10 @@ def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndar
 
 
 WEIGHTS = {
-    "measured": (-10.119, 1.363, 0.13, -1.103, 0.092),
-    "reconstructed": (-14.317, 2.375, 1.497, -0.36, 0.092),
+    "measured": (-32.509, 6.142, 1.317, -1.5, 0.166),
+    "reconstructed": (-23.45, 4.19, 1.458, -0.016, 0.215),
 }
-"""Intercept and weights of `evidence` of a logistic regression, fitted to 72 queries of the town's val district with
+"""Intercept and weights of `evidence` of a logistic regression, fitted to 120 queries of the town's val district with
 the shipped keypoints (docs/localize.md): other keypoints want another fit."""
 
 
@@ -59,16 +56,6 @@ def fitted(found: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
 
     model = LogisticRegression(C=10, max_iter=5000).fit(found, right)
     return tuple(round(float(value), 3) for value in (model.intercept_[0], *model.coef_[0]))
-
-
-def likeliest(answer: Localization) -> Pose | None:
-    """The best guess: the pose, or where there is none, or one that is `UNSURE`, the pose of the nearest place.
-
-    The place is what retrieval found first: right to some metres where it is right. None without candidates.
-    """
-    if answer.pose is not None and answer.confidence >= UNSURE:
-        return answer.pose
-    return answer.place.pose if answer.place else None
 
 
 def doubt(solution: Solution | None, matches: Sequence[CandidateMatches], sure: float) -> str:

@@ -20,7 +20,6 @@ from butf.pose.camera import query_of_frame
 from butf.pose.confidence import (
     FEWEST_INLIERS,
     LEAST_CONFIDENCE,
-    UNSURE,
     WEIGHTS,
     evidence,
     fitted,
@@ -78,7 +77,7 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
         sure = float(probabilities(np.array([row["evidence"]]), WEIGHTS[row["depth"]])[0])
     if row["inliers"] >= FEWEST_INLIERS and sure >= LEAST_CONFIDENCE:
         pose = row["solution"]
-    return {"confidence": sure, "pnp": pose, "likeliest": pose if pose and sure >= UNSURE else row["nearest"]}
+    return {"confidence": sure, "pnp": pose, "likeliest": pose or row["nearest"]}
 
 
 def summary(frames: Frames, rows: Sequence[dict[str, Any]], method: str) -> list[dict[str, Any]]:
