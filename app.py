@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from pages import shared
+from pages.serving import TellServer
 
 HERE = Path(__file__).resolve().parent
 PAGES = (
@@ -36,4 +38,7 @@ def main() -> None:
     page.run()
 
 
-main()
+if __name__ == "app":  # the server imports it, and then runs it for each visitor
+    app = st.App(HERE / "app.py", middleware=[Middleware(TellServer)])
+else:
+    main()
