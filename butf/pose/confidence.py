@@ -27,8 +27,8 @@ def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndar
 
 
 WEIGHTS = {
-    "measured": (-16.742, 2.446, 1.174, -0.783, 0.581),
-    "reconstructed": (-19.555, 2.108, 1.703, -1.553, 0.386),
+    "measured": (-32.509, 6.142, 1.317, -1.5, 0.166),
+    "reconstructed": (-23.45, 4.19, 1.458, -0.016, 0.215),
 }
 """Intercept and weights of `evidence` of a logistic regression, fitted to 120 queries of the town's val district with
 the shipped keypoints (docs/localize.md): other keypoints want another fit."""
