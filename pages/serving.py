@@ -1,5 +1,7 @@
 """What the server adds to Streamlit's own page: where the server is, so that the browser need not try addresses."""
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Opened at /explore, Streamlit's page first asks for its server below /explore, and the browser reports two failures.
@@ -30,6 +32,11 @@ class TellServer:
                 await send_page(started[0], b"".join(parts), send)
 
         await self.app({**scope, "headers": plain}, receive, collect)
+
+
+def to_home(request: Request) -> RedirectResponse:
+    """Home's address is the root; Streamlit would answer its name with "Page not found"."""
+    return RedirectResponse(request.url.replace(path="/"))
 
 
 def asks_for_page(scope: Scope) -> bool:

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pages.serving import TOLD, TellServer
+from pages.serving import TOLD, TellServer, to_home
 
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>" + "long " * 500 + "<head></body></html>"
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-encoding": "gzip"}
@@ -17,6 +17,7 @@ def client() -> TestClient:
     routes = [
         Route("/", lambda request: HTMLResponse(PAGE)),
         Route("/streamed", lambda request: StreamingResponse(iter([PAGE[:9], PAGE[9:]]), media_type="text/html")),
+        Route("/home", to_home),
         Route("/data", lambda request: JSONResponse({"head": "<head>" * 500})),
     ]
     return TestClient(Starlette(routes=routes, middleware=[Middleware(TellServer), Middleware(GZipMiddleware)]))
@@ -36,3 +37,8 @@ def test_nothing_else_is_changed() -> None:
     plain = client().get("/", headers={"accept": "*/*", "accept-encoding": "gzip"})
     assert plain.text == PAGE and plain.headers["content-encoding"] == "gzip"
     assert client().get("/none", headers=BROWSER).status_code == 404
+
+
+def test_home_has_one_address() -> None:
+    answer = client().get("/home?data=town", headers=BROWSER, follow_redirects=False)
+    assert answer.status_code == 307 and answer.headers["location"].endswith("/?data=town")
