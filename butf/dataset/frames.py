@@ -287,8 +287,10 @@ def _has_picture(root: Path, frame: np.ndarray) -> np.ndarray:
     stems: set[str] = set()
     for traversal in {name.partition("/")[0] for name in frame.tolist()}:
         folder = root / traversal / "rgb"
-        names = os.listdir(folder) if folder.is_dir() else []
-        stems.update(f"{traversal}/{name[: -len(s)]}" for name in names for s in PICTURES if name.endswith(s))
+        for name in os.listdir(folder) if folder.is_dir() else []:
+            stem, dot, suffix = name.rpartition(".")
+            if dot + suffix in PICTURES:
+                stems.add(f"{traversal}/{stem}")
     return np.array([name in stems for name in frame.tolist()])
 
 
