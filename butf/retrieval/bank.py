@@ -13,14 +13,13 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
 from butf import files
 from butf.dataset.frames import Frames
@@ -56,8 +55,8 @@ def bank(
     def describe(rows: np.ndarray, done: int) -> np.ndarray:
         if model.reads_side:
             return _measured(frames, rows, model, done, len(indices), progress)
-        pictures = _counted(frames, rows, done, len(indices), progress)
-        return np.asarray(model.describe(pictures), np.float32)
+        count = None if progress is None else lambda own: progress(done + own, len(indices))
+        return np.asarray(model.describe((frames.image(int(i)) for i in rows), progress=count), np.float32)
 
     modalities = (model.encoding.modality,) if model.reads_side else ()
     return table(frames, indices, model, "descriptors", modalities, describe, keep)
@@ -130,15 +129,6 @@ def content_key(
             path = frames.modality_path(i, modality)
             digest.update(b"none" if path is None else _file_sample(path))
     return digest.hexdigest()
-
-
-def _counted(
-    frames: Frames, rows: np.ndarray, done: int, total: int, progress: Progress | None
-) -> Iterator[Image.Image]:
-    for number, i in enumerate(rows, done + 1):
-        yield frames.image(i)
-        if progress is not None:
-            progress(number, total)
 
 
 def _measured(
