@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
         print(json.dumps(_run(args)))
         return
     find_dataset(args.data)
-    runs = [_in_fresh_process(argv, threads) for threads in args.threads or [0]]
+    runs = [_in_fresh_process(argv, threads) for threads in args.threads] if args.threads else [_run(args)]
     write_result(args.json, {"machine": _machine(), "runs": runs}, "\n\n".join(map(_text, runs)))
 
 
@@ -84,9 +84,8 @@ def _machine() -> str:
 
 def _in_fresh_process(argv: list[str], threads: int) -> dict[str, Any]:
     """A run of its own: pools of threads are made once a process."""
-    own = ["--once", "--threads", str(threads)] if threads else ["--once"]
-    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
-    command = [sys.executable, "-m", "benchmarks", "describe", *argv, *own]
+    command = [sys.executable, "-m", "benchmarks", "describe", *argv, "--once", "--threads", str(threads)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise BadInput("a measuring process failed; what it said stands above")
