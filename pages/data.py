@@ -21,7 +21,9 @@ CLICKED = ("last_object_clicked_tooltip", "last_object_clicked_count")
 NO_DATA = "No data set was found. Import one below, or make one with `python -m butf town --out data/town`."
 
 
+@shared.part
 def main() -> None:
+    """All of the page: another view leaves the sidebar as it is."""
     folders = find_datasets()
     if not folders:
         st.html("<h1 class='page'>Data</h1>")
@@ -37,7 +39,7 @@ def main() -> None:
             "View", [LOOK, IMPORT], default=LOOK, required=True, key="view", bind="query-params",
             label_visibility="collapsed",
         )  # fmt: skip
-    title.html(data_facts.title_html(name if view == LOOK else "your own"))
+    title.html(data_facts.title_html(name) if view == LOOK else data_facts.OWN_TITLE)
     with st.container():
         if view == IMPORT:
             data_import.draw()
@@ -46,8 +48,8 @@ def main() -> None:
             with delete:
                 data_facts.offer_delete(name, folders[name])
     if st.session_state.get("looked-at") == name:
-        # Kept out of sight beside the import: a map takes half a second to come back.
-        with st.container(key="look" if view == LOOK else "look-kept"):
+        # Beside the import it stays, out of sight (static/data.css): a map takes half a second to come back.
+        with st.container(key="look"):
             frames = loading.frames_of(folders[name])
             look(folders[name])
             data_facts.draw(frames)
@@ -130,5 +132,4 @@ def click_plan() -> None:
 
 
 shared.enter_app()
-with shared.told_plainly():
-    main()
+main()
