@@ -10,7 +10,7 @@ from butf.dataset.frames import Frames, find_datasets
 from butf.figures.areas_map import areas_map, frames_layer, splits_html
 from butf.figures.areas_plan import areas_plan
 from butf.views import has_map
-from pages import data_facts, data_frame, data_import, data_loading, data_samples, loading, shared
+from pages import data_facts, data_frame, data_import, data_loading, data_samples, loading, naming, shared
 from pages.answers import TILES
 from pages.data_import import LOOK
 
@@ -76,8 +76,7 @@ def ask_frame(frames: Frames) -> int:
     names = list(dict.fromkeys(frames.traversal.tolist()))
     traversal = shared.pick("Traversal", names, "traversal", 160, stay_at_place, args=(frames,))
     own = frames.frame[frames.where(traversal=traversal)].tolist()
-    short = {name: name.split("/")[-1] for name in own}
-    chosen = shared.pick(f"Frame, of {len(own):,}", own, "frame", 150, format_func=short.get)
+    chosen = naming.pick_frame(f"Frame, of {len(own):,}", own, "frame", 150)
     for word, step, arrow in (("Previous", -1, "Left"), ("Next", 1, "Right")):
         there, icon = own[(own.index(chosen) + step) % len(own)], f":material/chevron_{arrow.lower()}:"
         st.button(word, icon=icon, on_click=go_to, args=(there,), shortcut=arrow, disabled=len(own) < 2)
@@ -90,7 +89,7 @@ def go_to(name: str) -> None:
 
 def stay_at_place(frames: Frames) -> None:
     """Another traversal shows the frame nearest to the one before: the same place in another light."""
-    go_to(data_views.nearest(frames, st.session_state["traversal"], st.session_state.get("frame")))
+    go_to(data_views.nearest(frames, st.session_state["traversal"], naming.picked("frame")))
 
 
 def draw_places(frames: Frames, i: int) -> None:
