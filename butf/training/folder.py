@@ -16,6 +16,7 @@ the trainer was killed.
 """
 
 import json
+import math
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from butf.errors import BadInput
-from butf.files import read_json, runs_dir, write_json
+from butf.files import parse_json, read_json, runs_dir, user_path, write_json
 from butf.locks import FileLock, holder, is_held
 from butf.training.state import RunState
 
@@ -253,7 +254,7 @@ def locate(name: str | Path) -> Path:
 
     Raises BadInput when the last part is anything but letters, digits, '-', '_' and '.'.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not NAME.fullmatch(path.name):
         raise BadInput(f"{str(name)!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
     return path.absolute() if len(path.parts) > 1 else runs_dir() / path.name
@@ -281,11 +282,13 @@ def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None for half a line, and for one that no trainer of ours wrote."""
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parse_json(line.decode("utf-8"), "metrics.jsonl")
+    except (BadInput, UnicodeDecodeError):
         return None
-    return record if isinstance(record, dict) else None
+    ours = isinstance(record, dict) and all(type(record.get(key, 0)) is int for key in ("phase_index", "step"))
+    return record if ours else None
 
 
 def _ends_line(file: BinaryIO) -> bool:
@@ -294,4 +297,7 @@ def _ends_line(file: BinaryIO) -> bool:
 
 
 def _number(value: Any, kind: type) -> Any:
-    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """The number in a status; None for what is none, or none that can be told to anybody."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return kind(value)
