@@ -8,6 +8,7 @@ import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -20,7 +21,7 @@ from benchmarks._fuzz_data import Target
 from butf.keypoints.card import KeypointCard
 from butf.networks import zoo
 from butf.networks.card import card_text, parse_card
-from butf.networks.weights import load_weights
+from butf.networks.weights import load_weights, save_weights
 from butf.retrieval import bank
 from butf.training.checkpoint import load_checkpoint, random_states, save_checkpoint
 from butf.training.config import TrainConfig
@@ -50,12 +51,20 @@ def targets(folder: Path) -> list[Target]:
     """All of this module, at work in an empty folder."""
     card, points = _card(), KeypointCard("mine", val={"night": {"matching": 0.5}}).text()
     of_weights = (containers.of_safetensors,)
+    own = _own_weights(folder / "own.safetensors", card)
     lines = "\n".join(json.dumps(record) for record in METRICS).encode()
     return [
         Target("weights", (_weights(card),), of_weights, _load(folder / "a.safetensors"), 1.0),
+        Target("weights, damaged", (own,), (mutations.of_bytes,), _load(folder / "b.safetensors", own), 1.0),
         Target("model cards", (card.encode(),), (mutations.of_json,), _use_card, 2.0),
         Target("keypoint cards", (points.encode(),), (mutations.of_json,), _use_keypoint_card, 1.0),
-        Target("checkpoints", (_checkpoint(folder / "seed.pt"),), (mutations.of_bytes,), _check(folder / "a.pt"), 0.3),
+        Target(
+            "checkpoints",
+            (_checkpoint(folder / "seed.pt"),),
+            (mutations.of_bytes,),
+            _check(folder / "a.pt", folder / "seed.pt"),
+            0.3,
+        ),
         Target("kept descriptors", (_kept(),), (mutations.of_bytes,), _kept_read(folder / "a.npz", True), 0.5),
         Target("kept descriptors, arrays", (_kept(),), (_other_array,), _kept_read(folder / "b.npz", False), 0.5),
         Target(
@@ -80,18 +89,32 @@ def _network() -> nn.Module:
 
 
 def _weights(card: str) -> bytes:
+    """As others write them: without a digest, so that hostile tensors get through to their readers."""
     return safetensors.torch.save(_network().state_dict(), {"card": card})
 
 
-def _load(path: Path) -> Callable[[bytes], object]:
+def _own_weights(path: Path, card: str) -> bytes:
+    save_weights(path, _network().state_dict(), {"card": card})
+    return path.read_bytes()
+
+
+def _load(path: Path, own: bytes | None = None) -> Callable[[bytes], object]:
+    """Reads weights; whatever differs from `own` is damaged and must not be taken."""
     network = _network()
 
     def run(case: bytes) -> None:
         path.write_bytes(case)
         zoo.read_card(path)
         load_weights(path, network)
+        assert own is None or _same_but_spaces(case, own), "damaged weights are believed"
 
     return run
+
+
+def _same_but_spaces(case: bytes, own: bytes) -> bool:
+    """Spaces after the header count for nothing, and neither does its order."""
+    one, other = (json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]) for data in (case, own))
+    return bool(one == other)
 
 
 def _use_card(case: bytes) -> None:
@@ -119,10 +142,22 @@ def _checkpoint(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _check(path: Path) -> Callable[[bytes], object]:
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
+
+
+def _check(path: Path, seed: Path) -> Callable[[bytes], object]:
+    sound = load_checkpoint(seed)
+
     def run(case: bytes) -> None:
         path.write_bytes(case)
-        load_checkpoint(path)
+        assert _equal(load_checkpoint(path), sound), "a damaged checkpoint is believed"
 
     return run
 

@@ -2,7 +2,8 @@
 
 Each case is a sound file that was changed with its form in mind (`_fuzz_mutations`). Reading it may succeed or raise
 `BadInput` with one line of bounded length. Any other exception, more than `HANG_S` seconds of processor time and more
-memory than `MEMORY` are findings: they are printed with the case, counted, and end the command with 2.
+than `MEMORY` beyond what the libraries have are findings: they are printed with the case, counted, and end the
+command with 2.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from butf.commands.common import above_zero, at_least_one, text_table
 from butf.errors import BadInput
 
 HANG_S = 10.0
-MEMORY = 6 << 30
+MEMORY = 4 << 30
 LONGEST = 2000
 """Characters of a refusal; one that repeats a hostile file in full helps nobody."""
 
@@ -106,13 +107,19 @@ def workplace() -> Iterator[Path]:
             for patch in (*shipped, *unhurried, warnings.catch_warnings()):
                 patches.enter_context(patch)
             warnings.simplefilter("ignore")
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, before[1]))
+            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, before[1]))
             os.chdir(folder / "here")
             try:
                 yield folder
             finally:
                 os.chdir(here)
                 resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _address_space() -> int:
+    """Bytes of addresses that this process has already, most of them of libraries."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[0]) * resource.getpagesize() if status.exists() else 8 << 30
 
 
 def fire(target: Target, cases: int, seed: int, most_s: float) -> Tally:

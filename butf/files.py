@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import warnings
@@ -22,6 +23,7 @@ ASSETS = REPO / "assets"
 MAX_PIXELS = 50_000_000
 MAX_DIGITS = 300  # of a whole number in JSON: it can still be made a float
 NAME_BYTES, PATH_BYTES = 255, 4000  # of a file's name and of a path, on the usual disks
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")  # as `write_atomic` names what it has not finished
 FORMATS = ("JPEG", "PNG")
 """Pillow's other decoders are never asked: one of them starts another program, and all are more to be attacked."""
 TURNS = {
@@ -42,15 +44,19 @@ def _folder(variable: str, default: str) -> Path:
 
 def user_path(text: Path | str) -> Path:
     """The path that somebody typed, `~` being their home; `BadInput` for what no file can be named."""
+    path = Path(text)
     try:
-        path = Path(text).expanduser()
-        size = len(os.fsencode(path))
-        longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
-    except (RuntimeError, ValueError) as error:
-        raise BadInput(f"{str(text)!r} is no path ({str(error).lower().strip('.')}); check it") from error
-    if "\0" in str(path) or size > PATH_BYTES or longest > NAME_BYTES:
+        path = path.expanduser()
+    except (RuntimeError, ValueError):  # there is no such user, or can be none
+        path = Path(text)
+    longest = max((len(_on_disk(part)) for part in path.parts), default=0)
+    if "\0" in str(path) or len(_on_disk(str(path))) > PATH_BYTES or longest > NAME_BYTES:
         raise BadInput(f"{str(text)!r} is no path: too long, or with a NUL in it; check it")
     return path
+
+
+def _on_disk(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
 def runs_dir() -> Path:
@@ -92,6 +98,14 @@ def write_atomic(path: Path | str, data: bytes | str, durable: bool = True) -> N
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a kill within `write_atomic` left in a folder; for those who alone write there."""
+    for path in folder.glob(".*"):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 @contextlib.contextmanager
@@ -139,11 +153,11 @@ def read_json(path: Path | str) -> Any:
 def parse_json(text: str, source: Path | str) -> Any:
     """The value in a JSON text, called `source` in errors.
 
-    Raises `BadInput` for what is no JSON, and for what later readers trip over: nesting without end, NaN and Infinity,
-    whole numbers beyond what a float holds, and halves of surrogate pairs, which cannot be written or sent.
+    Raises `BadInput` for what is no JSON, and for what later readers trip over: nesting without end, whole numbers
+    beyond what a float holds, and halves of surrogate pairs, which cannot be written or sent. NaN and Infinity pass.
     """
     try:
-        value = json.loads(text, parse_int=_whole, parse_constant=_no_constant)
+        value = json.loads(text, parse_int=_whole)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -160,10 +174,6 @@ def _whole(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"a whole number of {len(digits)} digits")
     return int(digits)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def write_json(path: Path | str, value: Any, compact: bool = False) -> None:

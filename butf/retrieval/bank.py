@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,7 +179,8 @@ def _keep(values: np.ndarray, key: str, name: str, keep: Path | None, fresh: boo
     if keep is not None and _read(keep / name, key) is None:
         files.write_atomic(keep / name, buffer.getvalue())
     elif fresh and os.access(_existing(files.cache_dir()), os.W_OK):
-        files.write_atomic(files.cache_dir() / "descriptors" / name, buffer.getvalue())
+        with suppress(BadInput):  # on a full disk the answer is worth more than not having to compute it again
+            files.write_atomic(files.cache_dir() / "descriptors" / name, buffer.getvalue())
 
 
 def _existing(folder: Path) -> Path:
