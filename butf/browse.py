@@ -117,8 +117,8 @@ def asked_split(frames: Frames) -> str:
         if split in frames.splits and frames.queries(split) and len(frames.database(split)):
             return split
     raise BadInput(
-        f"{frames.root} has no split with both queries and a database to search; give one of its traversals the role "
-        "query in dataset.json, and another the role reference"
+        f"{frames.root} has no queries beside a database of the same split; give at least one of its traversals the "
+        "role query in dataset.json, and one the role reference"
     )
 
 

@@ -138,7 +138,7 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG of one grey pixel with more chunks before its data."""
     parts = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), *chunks, (b"IDAT", zlib.compress(b"\0\x07"))]
     ended = [*parts, (b"IEND", b"")]
-    body = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in ended)
+    body = (struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in ended)
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 

@@ -26,6 +26,7 @@ from butf.town.lidar_maps import MEASURED, Scan, scan_all
 from butf.town.progress import Progress
 from butf.town.render import Picture, Renderer
 from butf.town.tables import FIRST_NUMBER, write_tables
+from butf.workers import end_with_parent
 
 CHUNK = 48  # frames a task; a traversal's scene takes as long to build as about twenty frames
 _ENDS = {".jpg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
@@ -186,7 +187,7 @@ def _results(tasks: list[Task], workers: int) -> Iterator[int]:
             yield from _render(task)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(tasks))) as pool:
+    with context.Pool(min(workers, len(tasks)), end_with_parent) as pool:
         yield from pool.imap_unordered(_render_all, tasks)
 
 

@@ -274,9 +274,15 @@ def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for record in records:
         phase = record.get("phase_index", kept[-1][0][0] if kept else 0)
         place = (phase, record.get("step", 0))
-        told = "loss" in record and any(place == before and "loss" in earlier for before, earlier in kept[-2:])
-        if kept and (place < kept[-1][0] or told):  # told: killed just after a step, which is the first one repeated
+        if kept and place < kept[-1][0]:
             kept = [earlier for earlier in kept if earlier[0] < place]
+        # Killed just after a line was written, a run that goes on tells the same once more.
+        at = len(kept)
+        while at and kept[at - 1][0] == place:
+            at -= 1
+            told = kept[at][1]
+            if told.keys() == record.keys() or ("loss" in told and "loss" in record):
+                del kept[at:]
         kept.append((place, record))
     return [record for _, record in kept]
 
