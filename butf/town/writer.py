@@ -17,7 +17,7 @@ from PIL import Image
 
 from butf.dataset.modalities import Map, map_bytes
 from butf.errors import BadInput
-from butf.files import read_json
+from butf.files import read_json, write_atomic
 from butf.town.conditions import CONDITIONS
 from butf.town.config import SPLITS, TownConfig
 from butf.town.district import District
@@ -26,6 +26,7 @@ from butf.town.lidar_maps import MEASURED, Scan, scan_all
 from butf.town.progress import Progress
 from butf.town.render import Picture, Renderer
 from butf.town.tables import FIRST_NUMBER, write_tables
+from butf.workers import end_with_parent
 
 CHUNK = 48  # frames a task; a traversal's scene takes as long to build as about twenty frames
 _ENDS = {".jpg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
@@ -153,7 +154,7 @@ def _claim(out: Path, config: TownConfig, samples: int, lidar: str) -> str:
     if lidar and measured_by not in ("", lidar):
         raise BadInput(f"{out} has maps of a {measured_by} lidar; give another folder for {lidar}, or the same lidar")
     measured_by = measured_by or lidar
-    note.write_text(json.dumps(wanted | ({"lidar": measured_by} if measured_by else {}), indent=1) + "\n", "utf-8")
+    write_atomic(note, json.dumps(wanted | ({"lidar": measured_by} if measured_by else {}), indent=1) + "\n")
     return measured_by
 
 
@@ -186,7 +187,7 @@ def _results(tasks: list[Task], workers: int) -> Iterator[int]:
             yield from _render(task)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(tasks))) as pool:
+    with context.Pool(min(workers, len(tasks)), end_with_parent) as pool:
         yield from pool.imap_unordered(_render_all, tasks)
 
 
