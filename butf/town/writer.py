@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,11 +19,11 @@ from butf.errors import BadInput
 from butf.files import read_json
 from butf.town.conditions import CONDITIONS
 from butf.town.config import SPLITS, TownConfig
-from butf.town.district import District
+from butf.town.districts import renderer
 from butf.town.lidar import Lidar, known
 from butf.town.lidar_maps import MEASURED, Scan, scan_all
 from butf.town.progress import Progress
-from butf.town.render import Picture, Renderer
+from butf.town.render import Picture
 from butf.town.tables import FIRST_NUMBER, write_tables
 
 CHUNK = 48  # frames a task; a traversal's scene takes as long to build as about twenty frames
@@ -190,33 +189,17 @@ def _results(tasks: list[Task], workers: int) -> Iterator[int]:
         yield from pool.imap_unordered(_render_all, tasks)
 
 
-_held: dict[str, Any] = {}  # the district and the traversal a process worked on last
-
-
-def _renderer(task: Task) -> Renderer:
-    key = task.config, task.split
-    if _held.get("district", (None,))[0] != key:
-        _held.clear()
-        _held["district"] = key, District(task.config, task.split)
-    traversal = (*key, task.condition, task.samples)
-    if _held.get("renderer", (None,))[0] != traversal:
-        _held.pop("renderer", None)
-        _held["renderer"] = traversal, Renderer(_held["district"][1], CONDITIONS[task.condition], task.samples)
-    renderer: Renderer = _held["renderer"][1]
-    return renderer
-
-
 def _render_all(task: Task) -> int:
     return sum(_render(task))
 
 
 def _render(task: Task) -> Iterator[int]:
-    renderer = _renderer(task)
+    traversal = renderer(task.config, task.split, task.condition, task.samples)
     with _writable(task.out):
         for folder in _FOLDERS:
             (task.out / task.condition / folder).mkdir(parents=True, exist_ok=True)
         for place in task.places:
-            for folder, data in encoded(renderer.picture(place), task.config).items():
+            for folder, data in encoded(traversal.picture(place), task.config).items():
                 _replace(frame_path(task.out, folder, task.split, task.condition, place), data)
             yield 1
 
