@@ -15,11 +15,11 @@ from butf.town.classes import CLASS_NAMES
 from butf.town.conditions import CONDITIONS, Condition
 from butf.town.config import SPLITS, TownConfig
 from butf.town.districts import Ground, grounds
+from butf.town.pictures import FIRST_NUMBER
 from butf.town.plan import Plan
 from butf.town.traffic import frame_time
 from butf.town.traversal import UTM_BAND, UTM_ORIGIN, UTM_ZONE, make_poses, quaternions, to_lat_lon, to_utm
 
-FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}  # of a split's frames, whatever the preset keeps
 AREA_MARGIN = 20.0  # metres round the outer junctions
 
 
