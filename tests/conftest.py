@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+# Before numpy and torch are imported, and for every process that a test starts: two workers share the cores already,
+# and on pictures as small as ours threads mostly wait for each other (some tests took ten times as long).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
