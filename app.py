@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
-from pages import shared
+import butf.browse  # noqa: F401  # torch is loaded when the server starts, not at the first visit
+from pages.serving import TellServer, to_home
 
 HERE = Path(__file__).resolve().parent
 PAGES = (
@@ -19,6 +22,8 @@ PAGES = (
 
 
 def main() -> None:
+    from pages import shared  # not at the top: the server imports this file before it can keep anything
+
     st.set_page_config(page_title="BU-TF", page_icon=str(HERE / "static" / "logo.svg"), layout="wide")
     st.logo(str(HERE / "static" / "wordmark.svg"), icon_image=str(HERE / "static" / "logo.svg"), size="large")
     for sheet in sorted((HERE / "static").glob("*.css")):
@@ -36,4 +41,7 @@ def main() -> None:
     page.run()
 
 
-main()
+if __name__ == "app":  # the server imports it, and then runs it for each visitor
+    app = st.App(HERE / "app.py", routes=[Route("/home", to_home)], middleware=[Middleware(TellServer)])
+else:
+    main()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from butf.errors import BadInput
 from butf.files import REPO
@@ -69,6 +70,19 @@ def serving(environment: Mapping[str, str] | None = None) -> Iterator[str]:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def server_process(address: str) -> Path:
+    """The folder in /proc of the process that serves an address; one that is not there without it."""
+    port = str(urlsplit(address).port)
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+        except OSError:
+            continue  # it ended while we looked
+        if "streamlit" in words and port in words:
+            return folder
+    return Path("/proc/none")
 
 
 def _answers(address: str, process: subprocess.Popen) -> bool:

@@ -12,11 +12,10 @@ import asyncio
 import statistics
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks._serving import serving
+from benchmarks._serving import server_process, serving
 from butf.errors import BadInput
 
 GOAL_S = 3.0
@@ -102,16 +101,11 @@ class Visitor:
 
 def resident_mb(address: str) -> float:
     """What the process that serves an address holds in memory, in MB; not a number where /proc does not tell."""
-    port = str(urlsplit(address).port)
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_text().split("\0")
-            if "streamlit" in words and port in words:
-                held = (folder / "status").read_text().partition("VmRSS:")[2].split()[0]
-                return int(held) / 1024
-        except (OSError, IndexError):
-            continue  # it ended while we looked
-    return float("nan")
+    process = server_process(address)
+    try:
+        return int((process / "status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+    except (OSError, IndexError):
+        return float("nan")
 
 
 def report(seconds: list[float], memory: list[tuple[int, float]]) -> None:

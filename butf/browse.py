@@ -7,6 +7,7 @@ a whole split, lies on a `Shelf` that all sessions of the app share. Nothing her
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from butf import describing
 from butf.dataset.areas import Areas, read_areas
 from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
@@ -83,6 +85,17 @@ class Choice:
     def stamp(self) -> tuple[int, ...]:
         """What tells that the data set's tables were changed: looked up once, though a page asks dozens of times."""
         return stamp(self.folder)
+
+    @cached_property
+    def large(self) -> bool:
+        """Whether its split is too large to be described while one waits."""
+        return len(self.frames.where(split=self.split)) > describing.LARGE
+
+
+def describe_command(choice: Choice, models: Sequence[str]) -> str:
+    """What describes a split's pictures in a terminal, for the app to find."""
+    words = ["--data", str(choice.folder), "--split", choice.split, "--models", *models, "--no-side"]
+    return f"python -m butf evaluate {shlex.join(words)}"
 
 
 def model_stamp(name: str) -> int:

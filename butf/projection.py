@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,12 @@ class Projection:
     points: np.ndarray
     explained: float | None
     neighbours_kept: float
+
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """The row number `(N,)` of the point nearest to each point in the plane, itself left out."""
+        found: np.ndarray = nearest_others(self.points)[:, 0]
+        return found
 
 
 def pca(descriptors: np.ndarray) -> Projection:

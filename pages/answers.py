@@ -21,15 +21,19 @@ def draw(choice: shared.Choice, asked: browse.Asked, results: list[QueryResult],
     with left:
         columns = views.columns(frames, results, lambda i: loading.picture_of(choice, i))
         components.gallery(gallery.candidates_html(columns, chosen), "answers", pick_picture)
-    marks = views.marks(frames, results)
     with right.container(gap="xsmall"):
-        if views.has_map(frames):
-            draw_map(choice, asked, marks, chosen)
-        else:
-            draw_plan(choice, asked, marks, chosen)
+        draw_place(choice, asked, results, chosen)
 
 
-def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chosen: tuple[str, int]) -> None:
+def draw_place(
+    choice: shared.Choice, asked: browse.Asked, results: list[QueryResult], chosen: tuple[str, int] | None = None
+) -> None:
+    """Where the query is, and the candidates: on the map, or on a plan in metres."""
+    draw_on = draw_map if views.has_map(choice.frames) else draw_plan
+    draw_on(choice, asked, views.marks(choice.frames, results), chosen)
+
+
+def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chosen: tuple[str, int] | None) -> None:
     dark, tiles = shared.is_dark(), st.session_state.get("tiles", False)
     view = views.map_view(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT)
     st_folium(
@@ -41,7 +45,7 @@ def draw_map(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chos
     st.toggle("OpenStreetMap tiles", key="tiles", help=TILES)
 
 
-def draw_plan(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chosen: tuple[str, int]) -> None:
+def draw_plan(choice: shared.Choice, asked: browse.Asked, marks: list[Mark], chosen: tuple[str, int] | None) -> None:
     plan = views.plan(choice.frames, choice.split, asked.query, marks, choice.rule.radius_m, MAP_HEIGHT, chosen)
 
     def pick() -> None:

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from butf import browse
 from butf.browse import Choice
 from butf.networks.zoo import Model
-from pages import loading, shared
+from pages import describing, naming, shared
 
 
 def ask_query(choice: Choice, models: Sequence[Model], arrow_keys: bool = True) -> int | None:
@@ -17,16 +17,15 @@ def ask_query(choice: Choice, models: Sequence[Model], arrow_keys: bool = True) 
     frames = choice.frames
     by_condition = frames.queries(choice.split)
     condition = shared.pick("Condition", by_condition, "condition", 160, stay_at_place, args=(choice,))
-    shown = browse.filters(models)
+    shown = browse.filters(models if describing.all_ready(choice, models) else [])
     show = shared.pick("Show", shown, "show", 215, put_photo_away, format_func=shown.get)
     rows = by_condition[condition]
     if show != "all":
-        rows = browse.narrowed(loading.searches_of(choice, models), rows, show, choice.rule)
+        rows = browse.narrowed(describing.ready(choice, models)[1], rows, show, choice.rule)
     names = frames.frame[rows].tolist()
     if not names:
         return None
-    short = {name: name.split("/")[-1] for name in names}
-    chosen = shared.pick(f"Query, of {len(names)}", names, "query", 130, put_photo_away, format_func=short.get)
+    chosen = naming.pick_frame(f"Query, of {len(names):,}", names, "query", 130, put_photo_away)
     step_buttons(names, names.index(chosen), arrow_keys)
     return int(rows[names.index(chosen)])
 
@@ -54,7 +53,7 @@ def put_photo_away() -> None:
 
 def stay_at_place(choice: Choice) -> None:
     """Another condition shows the query nearest to the one before, so that the same place is seen in another light."""
-    before, condition = st.session_state.get("query"), st.session_state["condition"]
+    before, condition = naming.picked("query"), st.session_state["condition"]
     go_to(browse.nearest_query(choice.frames, choice.split, condition, before))
 
 

@@ -10,7 +10,7 @@ from butf.dataset.frames import Frames, find_datasets
 from butf.figures.areas_map import areas_map, frames_layer, splits_html
 from butf.figures.areas_plan import areas_plan
 from butf.views import has_map
-from pages import data_facts, data_frame, data_import, data_loading, data_samples, loading, shared
+from pages import data_facts, data_frame, data_import, data_loading, data_samples, loading, naming, shared
 from pages.answers import TILES
 from pages.data_import import LOOK
 
@@ -21,7 +21,9 @@ CLICKED = ("last_object_clicked_tooltip", "last_object_clicked_count")
 NO_DATA = "No data set was found. Import one below, or make one with `python -m butf town --out data/town`."
 
 
+@shared.part
 def main() -> None:
+    """All of the page: another view leaves the sidebar as it is."""
     folders = find_datasets()
     if not folders:
         st.html("<h1 class='page'>Data</h1>")
@@ -37,7 +39,7 @@ def main() -> None:
             "View", [LOOK, IMPORT], default=LOOK, required=True, key="view", bind="query-params",
             label_visibility="collapsed",
         )  # fmt: skip
-    title.html(data_facts.title_html(name if view == LOOK else "your own"))
+    title.html(data_facts.title_html(name) if view == LOOK else data_facts.OWN_TITLE)
     with st.container():
         if view == IMPORT:
             data_import.draw()
@@ -46,8 +48,8 @@ def main() -> None:
             with delete:
                 data_facts.offer_delete(name, folders[name])
     if st.session_state.get("looked-at") == name:
-        # Kept out of sight beside the import: a map takes half a second to come back.
-        with st.container(key="look" if view == LOOK else "look-kept"):
+        # Beside the import it stays, out of sight (static/data.css): a map takes half a second to come back.
+        with st.container(key="look"):
             frames = loading.frames_of(folders[name])
             look(folders[name])
             data_facts.draw(frames)
@@ -74,8 +76,7 @@ def ask_frame(frames: Frames) -> int:
     names = list(dict.fromkeys(frames.traversal.tolist()))
     traversal = shared.pick("Traversal", names, "traversal", 160, stay_at_place, args=(frames,))
     own = frames.frame[frames.where(traversal=traversal)].tolist()
-    short = {name: name.split("/")[-1] for name in own}
-    chosen = shared.pick(f"Frame, of {len(own):,}", own, "frame", 150, format_func=short.get)
+    chosen = naming.pick_frame(f"Frame, of {len(own):,}", own, "frame", 150)
     for word, step, arrow in (("Previous", -1, "Left"), ("Next", 1, "Right")):
         there, icon = own[(own.index(chosen) + step) % len(own)], f":material/chevron_{arrow.lower()}:"
         st.button(word, icon=icon, on_click=go_to, args=(there,), shortcut=arrow, disabled=len(own) < 2)
@@ -88,7 +89,7 @@ def go_to(name: str) -> None:
 
 def stay_at_place(frames: Frames) -> None:
     """Another traversal shows the frame nearest to the one before: the same place in another light."""
-    go_to(data_views.nearest(frames, st.session_state["traversal"], st.session_state.get("frame")))
+    go_to(data_views.nearest(frames, st.session_state["traversal"], naming.picked("frame")))
 
 
 def draw_places(frames: Frames, i: int) -> None:
@@ -131,5 +132,4 @@ def click_plan() -> None:
 
 
 shared.enter_app()
-with shared.told_plainly():
-    main()
+main()

@@ -15,6 +15,7 @@ from butf.training import runs
 from pages import data_loading, loading, shared
 
 QUIET = {"displayModeBar": False}
+OWN_TITLE = "<h1 class='page your-own'>Data: your own</h1>"
 
 
 def title_html(name: str) -> str:

@@ -7,7 +7,7 @@ from butf import browse, views
 from butf.figures import gallery
 from butf.networks.zoo import Model
 from butf.retrieval.explore import QueryResult, SplitSearch
-from pages import answers, asking, closer, components, loading, shared, waiting
+from pages import answers, asking, closer, components, describing, loading, shared, waiting
 
 
 def main() -> None:
@@ -35,9 +35,12 @@ def draw_page(choice: shared.Choice, k: int) -> None:
     beside = draw_query(choice, asked)
     if models:
         with st.container():  # of their own, so that bars which show once do not move what comes after to other places
-            searches = loading.searches_of(choice, models)
-        results = browse.answers(asked, models, searches, k, choice.rule)
-        draw_found(choice, asked, models, searches, results, k)
+            able, searches = describing.ready(choice, models)
+        if able:
+            results = browse.answers(asked, able, searches, k, choice.rule)
+            draw_found(choice, asked, able, searches, results, k)
+        else:
+            answers.draw_place(choice, asked, [])
     else:
         st.info(shared.NO_MODEL, icon=":material/model_training:")
     draw_side(choice, asked, models, beside)

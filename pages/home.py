@@ -10,7 +10,7 @@ from butf.closeup import painted
 from butf.figures import gallery, story, tables
 from butf.networks.zoo import Model
 from butf.retrieval.explore import SplitSearch
-from pages import loading, shared
+from pages import describing, loading, shared
 
 TITLE = "Find the place, having learnt its depth"
 OPENING = (
@@ -54,10 +54,13 @@ def main() -> None:
 
 
 def draw_example(choice: shared.Choice, models: list[Model]) -> None:
-    searches = loading.searches_of(choice, models)
+    models, searches = describing.ready(choice, models)
+    if not models:
+        return
     query = st.session_state.get("example")
     if query not in searches[0].queries:
-        query = browse.telling_query(searches, choice.rule, browse.explained_first(models))
+        best = browse.explained_first(models)
+        query = searches[0].queries[0] if choice.large else browse.telling_query(searches, choice.rule, best)
     asked = browse.asked_frame(choice.frames, query)
     side = loading.side_view_of(choice, asked, models)
     shown = None if side is None or side.predicted is None else side.predicted
@@ -79,7 +82,7 @@ def draw_example(choice: shared.Choice, models: list[Model]) -> None:
         if not results[0].matched:
             st.caption(ALONE.format(choice.rule.radius_m))
         elif "example" not in st.session_state and len({result.first_correct == 1 for result in results}) > 1:
-            st.caption(f"Shown first because the models differ; Another draws from all {len(searches[0].queries)}.")
+            st.caption(f"Shown first because the models differ; Another draws from all {len(searches[0].queries):,}.")
 
 
 def draw_lot(search: SplitSearch) -> None:

@@ -57,7 +57,7 @@ def searches_of(choice: Choice, models: Sequence[zoo.Model]) -> list[SplitSearch
         def make(progress: Progress) -> SplitSearch:
             return split_search(choice.frames, choice.split, model, progress=progress)
 
-        return _made("searches", _question(choice, [model]), model.name, make)
+        return _made("searches", question(choice, [model]), model.name, make)
 
     return [search(model) for model in models]
 
@@ -70,7 +70,7 @@ def evaluation_of(choice: Choice, models: Sequence[zoo.Model]) -> dict[str, Any]
         return ready
     return _made(
         "evaluations",
-        (*_question(choice, models), choice.rule),
+        (*question(choice, models), choice.rule),
         ", ".join(names),
         lambda progress: evaluate(choice.frames, choice.split, models, progress, choice.rule),
     )
@@ -78,7 +78,7 @@ def evaluation_of(choice: Choice, models: Sequence[zoo.Model]) -> dict[str, Any]
 
 def side_view_of(choice: Choice, asked: browse.Asked, models: Sequence[zoo.Model]) -> views.SideView | None:
     """The side modality of a picture; another k or radius asks for it again and gets the same one."""
-    key = (*_question(choice, models), asked.key)
+    key = (*question(choice, models), asked.key)
     made = partial(views.side_view, choice.frames, asked, models, lambda m: look_of(choice, asked, m).description)
     return _shelf("sides").get(key, made)
 
@@ -90,12 +90,12 @@ def overlays_of(choice: Choice, asked: browse.Asked, model: zoo.Model, found: in
         pair = (asked, browse.asked_frame(choice.frames, found))
         return closeup.overlays(*pair, *(look_of(choice, one, model) for one in pair))
 
-    return _shelf("overlays").get((*_question(choice, [model]), asked.key, found), make)
+    return _shelf("overlays").get((*question(choice, [model]), asked.key, found), make)
 
 
 def look_of(choice: Choice, asked: browse.Asked, model: zoo.Model) -> Look:
     """All that a model says of one picture, asked once for its side map and for where it looks."""
-    return _shelf("looks").get((*_question(choice, [model]), asked.key), lambda: look(model, asked.picture))
+    return _shelf("looks").get((*question(choice, [model]), asked.key), lambda: look(model, asked.picture))
 
 
 def sprite_of(choice: Choice, rows: Sequence[int]) -> Sprite:
@@ -109,7 +109,7 @@ def picture_of(choice: Choice, i: int, width: int = 240) -> str:
     return _picture(choice.folder, choice.stamp, i, width)
 
 
-def _question(choice: Choice, models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
+def question(choice: Choice, models: Sequence[zoo.Model]) -> tuple[Hashable, ...]:
     """What an answer depends on: the data as they are now, and the models by name and weights."""
     weights = tuple((model.name, model.digest) for model in models)
     return (choice.folder, choice.stamp, choice.split, weights)

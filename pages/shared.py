@@ -1,6 +1,7 @@
 """What every page shares: the sidebar and what it says, errors told in one sentence, the way in through app.py."""
 
 import runpy
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -8,7 +9,6 @@ from html import escape
 from typing import Any, Literal, ParamSpec
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from butf import browse
 from butf.browse import Choice
@@ -23,17 +23,19 @@ NO_DATA = "No data set was found. Make one with `python -m butf town --out data/
 NO_MODEL = "Choose at least one model in the sidebar to see what it retrieves."
 GONE = "{} left the choice: there is no such model any more, or its card is broken. Train lists the runs there are."
 INDOOR_M = 5.0
+_run = threading.local()  # a visitor's script has a thread of its own
 
 
 def enter_app() -> None:
     """Go through app.py where a fresh server was first asked for a page of its own address.
 
-    Until app.py has run once, Streamlit takes every file in pages/ for a page and leaves app.py out. A rerun would
-    also get there, but would forget which button was pressed.
+    Until app.py has run once, for whatever visitor, Streamlit takes every file in pages/ for a page and leaves app.py
+    out. A rerun would also get there, but would forget which button was pressed.
     """
-    if PagesManager.uses_pages_directory:
+    if not getattr(_run, "through_app", False):
         runpy.run_path(str(REPO / "app.py"))
         st.stop()
+    _run.through_app = False
 
 
 @contextmanager
@@ -59,6 +61,7 @@ def part(draw: Callable[Given, None]) -> Callable[Given, None]:
 
 def draw_sidebar() -> None:
     """Data set, models and radius. Drawn by app.py, so that the choice is kept from page to page."""
+    _run.through_app = True
     folders = find_datasets()
     if not folders:
         return

@@ -3,8 +3,6 @@
 from urllib.parse import parse_qs, urlsplit
 
 PATIENCE_MS = 120_000
-# Opened at a page of its own address, Streamlit looks for its server beneath that address before it looks above.
-LOOKS_FOR_ITSELF = ("/_stcore/health", "/_stcore/host-config")
 MODELS = ("my-image-only", "my-hallucination", "my-bu-tf")
 VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
 
@@ -19,16 +17,16 @@ class Visitor:
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.faults: list[str] = []
-        self.page.on("console", lambda message: self._note(message.type == "error", message.text, message.location))
+        self.page.on("console", lambda message: self._note(message.type == "error", message.text))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url, {"url": answer.url}))
+        self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url))
 
     def _refuse(self, route) -> None:
         self.faults.append(f"asked for {route.request.url}")
         route.abort()
 
-    def _note(self, wrong: bool, text: str, location: dict) -> None:
-        if wrong and not location.get("url", "").endswith(LOOKS_FOR_ITSELF):
+    def _note(self, wrong: bool, text: str) -> None:
+        if wrong:
             self.faults.append(text)
 
     def open(self, query: str = VIEW, page: str = "explore") -> None:

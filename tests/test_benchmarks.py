@@ -1,12 +1,17 @@
 """The benchmarks run and print what they promise; how fast things are is not asserted here."""
 
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from benchmarks import crowd
 from benchmarks.__main__ import main, names
+from benchmarks._large import write_large
+from butf.dataset.frames import Frames
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +28,33 @@ def test_every_benchmark_is_listed_with_what_it_measures(capsys: pytest.CaptureF
     assert main(["nothing"]) == 2
 
 
-def test_rates_are_printed_beside_the_bare_trunk(tiny_dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ask = ["describe", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--images", "4", "--rounds", "1"]
-    assert main(ask) == 0
-    header, row = capsys.readouterr().out.splitlines()[-2:]
+def test_rates_are_told_beside_the_bare_trunk_and_a_reference(
+    tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["describe", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--references", "alexnet-netvlad"]
+    file = tmp_path / "rates.json"
+    assert main([*ask, "--images", "4", "--rounds", "1", "--json", str(file)]) == 0
+    header, row, reference = capsys.readouterr().out.splitlines()[-3:]
     assert "describe / trunk" in header
-    cells = row.split()
-    assert cells[0] == "off-the-shelf" and all(float(cell) >= 0 for cell in cells[1:6])
-    assert cells[6] == "noise" or float(cells[6]) >= 0  # one round on a busy machine tells little
+    assert row.split()[0] == "off-the-shelf" and reference.split()[0] == "alexnet-netvlad"
+    [run] = json.loads(file.read_text())["runs"]
+    rates = run["models"][0]["images_per_s"]
+    assert set(rates) == {"describe", "files", "network", "trunk"}
+    assert run["models"][0]["describe_over_trunk"] == pytest.approx(rates["describe"] / rates["trunk"], abs=0.01)
+
+
+def test_a_large_town_is_a_sound_data_set_and_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = Frames.load(write_large(tmp_path / "large", 400))
+    assert len(frames) == 400 and frames.splits == ["train", "val", "test"] and len(frames.database("test")) == 70
+    queries = frames.queries("test")["night"]
+    assert frames.positives(queries, frames.database("test")).any(axis=1).all()
+    assert frames.image(int(queries[-1])).size == (256, 192)
+    # A camera looks along the way that it goes.
+    step = frames.position[1] - frames.position[0]
+    ahead = Rotation.from_quat(frames.orientation[0][[1, 2, 3, 0]]).apply([0.0, 0.0, 1.0])
+    np.testing.assert_allclose(ahead, step / np.linalg.norm(step), atol=1e-6)
+    up = Rotation.from_quat(frames.orientation[[0, 60]][:, [1, 2, 3, 0]]).apply([0.0, -1.0, 0.0])
+    np.testing.assert_allclose(up, [[0, 0, 1]] * 2, atol=1e-6)
 
 
 def test_loading_is_timed_in_a_fresh_process(tiny_dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from butf.dataset.frames import Frames, PlaceRule, find_datasets, write_frames
+from butf.dataset.table import Table
 from butf.errors import BadInput
 
 
@@ -290,3 +291,29 @@ def test_listing_of_pictures_ignores_other_files(tiny_dataset: Path) -> None:
     with pytest.raises(BadInput, match="reference/000003' has no picture"):
         Frames.load(tiny_dataset)
     assert len(Frames.load(tiny_dataset, pictures=False)) == 36
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "frame,split,lat\na/0,test,1\n",
+        "frame,split,lat\na/0,test,1",
+        " frame , split,lat,\na/0,test, 1 ,\nb/1,,,x\n",
+        "frame,split\na/0,test\n,\n\n",
+        "frame,split\na/0,NaN\nnull,-0\n",
+        "frame,split\n,\na/0,test\n",
+        'frame,split\n"a/0",test\nb/1,"te""st"\n',
+        "frame,split\r\na/0,test\r\nb/1,val\r\n",
+        "frame,split\na/0,t\u00e9st\n",
+        "frame,split\n" + "".join(f"a/{i},test\n" for i in range(3000)),
+    ],
+)
+def test_tables_read_by_column_are_as_the_csv_module_has_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "frames.csv"
+    path.write_bytes(text.encode())
+    with path.open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    while rows and not any(rows[-1]):
+        rows.pop()
+    expected = dict(zip([name.strip() for name in header], zip(*rows, strict=True), strict=True))
+    assert Table(path).columns == expected

@@ -180,3 +180,14 @@ def test_the_chosen_mark_stands_before_the_others_and_a_click_tells_which_it_was
     assert sum("chosen" in spot["html"] for spot in spots) == 1
     assert [marked(MARKS, mark.tooltip) for mark in MARKS] == MARKS
     assert marked(MARKS, "the query") is None and marked(MARKS, None) is None
+
+
+def test_a_plan_of_many_points_draws_no_more_than_can_be_seen() -> None:
+    along = np.linspace(0, 3000, 20_000)
+    database = np.stack([along, np.where(along < 1500, 0.0, along - 1500)], axis=1)
+    drawn = next(trace for trace in plan_figure(database, None, 25.0, []).data if trace.name == "database")
+    corners = np.stack([drawn.x, drawn.y], axis=1).reshape(-1, 6, 2)[:, :4]
+    middles, side = corners.mean(axis=1), np.ptp(corners[0, :, 0])
+    assert len(middles) < 600
+    gaps = np.abs(database[:, None] - middles[None]).max(axis=2).min(axis=1)
+    assert gaps.max() <= side / 2 + 1e-6  # every point lies in a square that is drawn

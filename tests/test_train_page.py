@@ -22,7 +22,7 @@ from butf.training import runs, turns
 from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
 from butf.training.presets import PRESETS
-from pages import training_form
+from pages import shared, training_form
 
 PAGE = str(REPO / "pages" / "train.py")
 
@@ -36,6 +36,7 @@ def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
     monkeypatch.setattr(files, "ASSETS", tmp_path / "no-assets")
     monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
+    monkeypatch.setattr(shared, "enter_app", lambda: None)  # the page is run by itself, without app.py
     st.cache_data.clear()
     st.cache_resource.clear()
     yield tmp_path / "runs"

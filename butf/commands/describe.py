@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from butf.commands.common import add_model, check_output, open_model, progress_bar
 from butf.errors import BadInput
 from butf.files import read_image, write_atomic
-from butf.retrieval.bank import Progress
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -34,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.out)
     model = open_model(args.model, args.device)
     with progress_bar("describing") as progress:
-        descriptors = model.describe(_pictures(paths, progress))
+        pictures = (read_image(path) for path in paths)
+        descriptors = model.describe(pictures, progress=lambda done: progress(done, len(paths)))
     names = np.array([path.relative_to(args.images).as_posix() for path in paths])
     buffer = io.BytesIO()
     np.savez(buffer, paths=names, descriptors=np.asarray(descriptors, np.float32))
@@ -50,9 +48,3 @@ def find_images(folder: Path) -> list[Path]:
     if not found:
         raise BadInput(f"{folder} holds no pictures; expected files ending in {', '.join(SUFFIXES)}")
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _pictures(paths: list[Path], progress: Progress) -> Iterator[Image.Image]:
-    for number, path in enumerate(paths, 1):
-        yield read_image(path)
-        progress(number, len(paths))

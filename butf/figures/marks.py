@@ -83,10 +83,16 @@ def plan_parts(
 
 
 def _points(database: np.ndarray) -> dict[str, Any]:
-    """All points as one shape of small squares: a browser draws it at once, and marks or dashes one by one."""
-    half = np.ptp(database, axis=0).max(initial=0.0) * SQUARE / 2
+    """All points as one shape of small squares: a browser draws it at once, and marks or dashes one by one.
+
+    Of points closer together than half a square one is drawn: no more fit on the plan, however many there are.
+    """
+    side = np.ptp(database, axis=0).max(initial=0.0) * SQUARE
+    cells = np.floor((database - database.min(axis=0, initial=np.inf)) / (side / 2 or 1.0)).astype(np.int64)
+    database = database[np.sort(np.unique(cells, axis=0, return_index=True)[1])]
+    gap = np.full((len(database), 1), np.nan)
     x, y = (
-        np.concatenate([database[:, [axis]] + half * np.array(corners), np.full((len(database), 1), np.nan)], axis=1)
+        np.concatenate([database[:, [axis]] + side / 2 * np.array(corners), gap], axis=1)
         for axis, corners in ((0, (-1, 1, 1, -1, -1)), (1, (-1, -1, 1, 1, -1)))
     )
     look = {"mode": "none", "fill": "toself", "fillcolor": NEUTRAL, "opacity": 0.6, "hoverinfo": "skip"}

@@ -18,6 +18,7 @@ from torch import Tensor
 from butf.dataset.modalities import Encoding, Map
 from butf.errors import BadInput
 from butf.files import ASSETS, read_text, runs_dir, user_path
+from butf.networks.ahead import batches_ahead
 from butf.networks.card import Card, parse_card
 from butf.networks.description import Description, Network
 from butf.networks.methods import METHODS, TRAINING_STEPS, build_network, count_parameters, size_ratio
@@ -67,36 +68,28 @@ class Model:
 
     def prepare(self, image: Image.Image) -> Tensor:
         """A picture as the network takes it: `(3, H, W)` RGB in 0..1."""
-        small = image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR)
-        return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
+        return _unit(self._small(image)[None])[0]
 
     def describe(
         self, images: Iterable[Image.Image], batch: int = 16, progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Descriptors `(N, D)` float32 of pictures of any size, `batch` of one size at a time.
 
-        `progress` is told after each batch how many pictures are done.
+        The pictures are taken in a thread, a batch ahead of the network: where `images` decodes files the network does
+        not wait for it. `progress` is told, in the caller's thread, after each batch how many pictures are done.
         """
         parts: list[np.ndarray] = []
-        waiting: list[Tensor] = []
         done = 0
-
-        def flush() -> None:
-            nonlocal done
-            parts.append(self._describe(torch.stack(waiting)).descriptor.cpu().numpy())
-            done += len(waiting)
-            waiting.clear()
+        for small in batches_ahead(images, self._small, batch):
+            parts.append(self._describe(_unit(small)).descriptor.cpu().numpy())
+            done += len(small)
             if progress:
                 progress(done)
-
-        for image in images:
-            prepared = self.prepare(image)
-            if waiting and (len(waiting) == batch or prepared.shape != waiting[0].shape):
-                flush()
-            waiting.append(prepared)
-        if waiting:
-            flush()
         return np.concatenate(parts) if parts else np.empty((0, self.card.descriptor_dim), np.float32)
+
+    def _small(self, image: Image.Image) -> np.ndarray:
+        """A picture at the network's size, `(H, W, 3)` uint8."""
+        return np.array(image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR))
 
     @torch.inference_mode()
     def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> np.ndarray:
@@ -130,6 +123,11 @@ class Model:
     @torch.inference_mode()
     def _describe(self, images: Tensor) -> Description:
         return self.network.describe(images.to(self.device))
+
+
+def _unit(pictures: np.ndarray) -> Tensor:
+    """Pictures `(B, H, W, 3)` uint8 as the network takes them: `(B, 3, H, W)` RGB in 0..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
 def network_size(width: int, height: int, area: int) -> tuple[int, int]:

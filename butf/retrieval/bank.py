@@ -12,14 +12,14 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
 from butf import files
 from butf.dataset.frames import Frames
@@ -36,6 +36,7 @@ Progress = Callable[[int, int], None]
 _FORM = "1"  # part of every key: change it when what is kept changes its meaning
 _BATCH = 16
 _SAMPLE = 32_768  # bytes read at the head, middle and tail of a picture file
+_SAMPLED = 200_000  # files whose samples are remembered: some 60 MB
 
 
 def bank(
@@ -54,8 +55,8 @@ def bank(
     def describe(rows: np.ndarray, done: int) -> np.ndarray:
         if model.reads_side:
             return _measured(frames, rows, model, done, len(indices), progress)
-        pictures = _counted(frames, rows, done, len(indices), progress)
-        return np.asarray(model.describe(pictures), np.float32)
+        count = None if progress is None else lambda own: progress(done + own, len(indices))
+        return np.asarray(model.describe((frames.image(int(i)) for i in rows), progress=count), np.float32)
 
     modalities = (model.encoding.modality,) if model.reads_side else ()
     return table(frames, indices, model, "descriptors", modalities, describe, keep)
@@ -85,14 +86,29 @@ def table(
         fresh = values is None
         if values is None:
             values = compute(rows, done)
-        name = f"{_slug(frames.name)}-{_slug(traversal)}-{_slug(model.name)}-{key}.npz"
-        _keep(values, key, name, keep, fresh)
+        _keep(values, key, _name(frames, traversal, model, key), keep, fresh)
         parts.append(values)
         order.append(places)
         done += len(rows)
     if not parts:
         return np.zeros((0, 0), np.float32)
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+
+
+def undescribed(frames: Frames, indices: np.ndarray, model: Model | KeypointVLAD) -> int:
+    """How many of some frames a model has still to describe: those of traversals that no file holds.
+
+    Pictures are read, all of them, only where there is a file to compare them with. Raises `BadInput` for one that
+    cannot be read.
+    """
+    indices, missing = np.asarray(indices, np.int64), 0
+    modalities = (model.encoding.modality,) if model.reads_side else ()
+    for traversal in dict.fromkeys(frames.traversal[indices].tolist()):
+        rows = indices[frames.traversal[indices] == traversal]
+        likely = any(next(folder.glob(_name(frames, traversal, model, "*")), None) for folder in _folders())
+        key = content_key(frames, rows, model, "descriptors", modalities) if likely else None
+        missing += len(rows) if key is None or _find(key, len(rows)) is None else 0
+    return missing
 
 
 def content_key(
@@ -115,15 +131,6 @@ def content_key(
     return digest.hexdigest()
 
 
-def _counted(
-    frames: Frames, rows: np.ndarray, done: int, total: int, progress: Progress | None
-) -> Iterator[Image.Image]:
-    for number, i in enumerate(rows, done + 1):
-        yield frames.image(i)
-        if progress is not None:
-            progress(number, total)
-
-
 def _measured(
     frames: Frames, rows: np.ndarray, model: Model, done: int, total: int, progress: Progress | None
 ) -> np.ndarray:
@@ -140,21 +147,35 @@ def _measured(
 
 def _file_sample(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            content = stream.read(_SAMPLE)
-            if size > _SAMPLE:
-                stream.seek(max(_SAMPLE, (size - _SAMPLE) // 2))
-                content += stream.read(_SAMPLE)
-                stream.seek(max(2 * _SAMPLE, size - _SAMPLE))
-                content += stream.read(_SAMPLE)
+        state = path.stat()
+        return _sampled(str(path), state.st_size, (state.st_mtime_ns, state.st_ino))
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error}); restore it or drop its row") from error
+
+
+@lru_cache(maxsize=_SAMPLED)
+def _sampled(path: str, size: int, state: tuple[int, ...]) -> bytes:
+    """What a file's content counts for in a key, read once for all models; `state` tells a changed file apart."""
+    with open(path, "rb") as stream:
+        content = stream.read(_SAMPLE)
+        if size > _SAMPLE:
+            stream.seek(max(_SAMPLE, (size - _SAMPLE) // 2))
+            content += stream.read(_SAMPLE)
+            stream.seek(max(2 * _SAMPLE, size - _SAMPLE))
+            content += stream.read(_SAMPLE)
     return size.to_bytes(8, "little") + hashlib.blake2b(content, digest_size=16).digest()
 
 
+def _folders() -> tuple[Path, Path]:
+    return files.ASSETS / "descriptors", files.cache_dir() / "descriptors"
+
+
+def _name(frames: Frames, traversal: str, model: Model | KeypointVLAD, key: str) -> str:
+    return f"{_slug(frames.name)}-{_slug(traversal)}-{_slug(model.name)}-{key}.npz"
+
+
 def _find(key: str, rows: int) -> np.ndarray | None:
-    for folder in (files.ASSETS / "descriptors", files.cache_dir() / "descriptors"):
+    for folder in _folders():
         for path in sorted(folder.glob(f"*-{key}.npz")):
             values = _read(path, key)
             if values is not None and len(values) == rows:

@@ -1,12 +1,14 @@
 """What the Explore page asks of one query, and of all queries of a split, from descriptors alone.
 
-`split_search` describes a split once; afterwards another query, k or radius costs neither inference nor disk.
+`split_search` describes a split once; afterwards another query, k or radius costs neither inference nor disk. All
+queries are ranked when something is asked of all of them; one is ranked alone, so that a split of any size can answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from butf.dataset.frames import Frames, PlaceRule
 from butf.errors import BadInput
 from butf.retrieval.bank import Progress, bank
 from butf.retrieval.index import Index
-from butf.retrieval.recall import Retrieval, first_correct, ranking
+from butf.retrieval.recall import Retrieval, first_correct, ranked
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
@@ -54,25 +56,25 @@ class QueryResult:
 
 @dataclass(frozen=True, eq=False)
 class SplitSearch:
-    """All queries of a split ranked by one model; `table` `(D, C)` and `asked` `(Q, C)` are their descriptors."""
+    """The queries of a split and the database that one model ranks for them, as frame numbers `(Q,)` and `(D,)`.
+
+    `table` `(D, C)` and `asked` `(Q, C)` are their descriptors; `depth` candidates are ranked.
+    """
 
     model_name: str
     frames: Frames
-    retrieval: Retrieval
+    queries: np.ndarray
+    database: np.ndarray
     index: Index
     table: np.ndarray
     asked: np.ndarray
+    depth: int
     _judged: dict[PlaceRule, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
-    @property
-    def queries(self) -> np.ndarray:
-        """Frame numbers `(Q,)` of the queries of all conditions."""
-        return self.retrieval.queries
-
-    @property
-    def database(self) -> np.ndarray:
-        """Frame numbers `(D,)` of the database."""
-        return self.retrieval.database
+    @cached_property
+    def retrieval(self) -> Retrieval:
+        """The ranked candidates of all queries; made when first asked for."""
+        return ranked(self.frames, self.queries, self.database, self.asked, self.index, self.depth)
 
     def judge(self, rule: PlaceRule | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Hits `(Q, K)` and matched `(Q,)` under a rule (the data set's own), remembered for the last few rules."""
@@ -85,21 +87,29 @@ class SplitSearch:
 
     def result(self, query: int, k: int = 5, rule: PlaceRule | None = None) -> QueryResult:
         """The first `k` candidates of a query frame; raises `KeyError` when it is no query of this split."""
-        row = self._row(query)
-        hits, matched = self.judge(rule)
-        found = self.retrieval
+        found = self._alone(self._row(query))
+        (hits,), (matched,) = found.judge(rule)
         candidates = tuple(
             Candidate(
                 rank=column + 1,
-                frame=int(found.ids[row, column]),
-                distance=float(found.distances[row, column]),
-                metres=float(found.metres[row, column]),
-                correct=bool(hits[row, column]),
+                frame=int(found.ids[0, column]),
+                distance=float(found.distances[0, column]),
+                metres=float(found.metres[0, column]),
+                correct=bool(hits[column]),
             )
             for column in range(min(k, found.ids.shape[1]))
         )
-        rank = int(first_correct(hits[row : row + 1])[0])
-        return QueryResult(self.model_name, int(query), bool(matched[row]), rank or None, candidates)
+        rank = int(first_correct(hits[None])[0])
+        return QueryResult(self.model_name, int(query), bool(matched), rank or None, candidates)
+
+    def _alone(self, row: int) -> Retrieval:
+        """The ranked candidates of one query: from the ranking of all, where that was made already."""
+        one = slice(row, row + 1)
+        if "retrieval" not in self.__dict__:
+            return ranked(self.frames, self.queries[one], self.database, self.asked[one], self.index, self.depth)
+        every = self.retrieval
+        parts = (every.queries[one], self.database, every.ids[one], every.distances[one], every.metres[one])
+        return Retrieval(self.frames, *parts)
 
     def nearest(self, descriptor: np.ndarray, k: int = 5) -> QueryResult:
         """The first `k` candidates of a picture from elsewhere, by its descriptor `(C,)`."""
@@ -158,7 +168,7 @@ def split_search(
     progress: Progress | None = None,
     keep: Path | None = None,
 ) -> SplitSearch:
-    """Rank the first `depth` database frames of each query of a split; descriptors come from the bank.
+    """A search that ranks the first `depth` database frames of the queries of a split; descriptors come from the bank.
 
     Raises `BadInput` when the split has no queries or no database.
     """
@@ -174,8 +184,7 @@ def split_search(
     row[indices] = np.arange(len(indices))
     queries = np.concatenate(conditions)
     table, asked = descriptors[row[database]], descriptors[row[queries]]
-    found = ranking(frames, queries, database, asked, table, depth)
-    return SplitSearch(model.name, frames, found, Index.build(table), table, asked)
+    return SplitSearch(model.name, frames, queries, database, Index.build(table), table, asked, depth)
 
 
 def query_table(searches: Sequence[SplitSearch], rule: PlaceRule | None = None) -> QueryTable:

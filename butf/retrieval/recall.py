@@ -60,10 +60,16 @@ def ranking(
 
     Descriptors are `(Q, C)` and `(D, C)`. Fewer than `k` are returned where the database has no more.
     """
-    queries, database = np.asarray(queries, np.int64), np.asarray(database, np.int64)
-    itself = np.isin(queries, database)
-    spare = int(itself.any())
-    distances, rows = Index.build(database_descriptors).search(query_descriptors, k + spare)
+    index = Index.build(database_descriptors)
+    return ranked(frames, np.asarray(queries, np.int64), np.asarray(database, np.int64), query_descriptors, index, k)
+
+
+def ranked(
+    frames: Frames, queries: np.ndarray, database: np.ndarray, query_descriptors: np.ndarray, index: Index, k: int
+) -> Retrieval:
+    """`ranking` in an index of the database's descriptors that is there already."""
+    spare = int(np.isin(queries, database).any())
+    distances, rows = index.search(query_descriptors, k + spare)
     ids = database[rows]
     if spare:
         ids, distances = _without_itself(queries, ids, distances)

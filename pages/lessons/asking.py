@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from butf import browse
 from butf.networks import zoo
-from pages import loading, shared
+from pages import loading, naming, shared
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ def ask_question() -> Question | None:
         condition = shared.pick("Condition", by_condition, "condition", 150, stay_at_place, args=(choice,))
         rows = by_condition[condition]
         names = choice.frames.frame[rows].tolist()
-        short = {name: name.split("/")[-1] for name in names}
-        chosen = shared.pick(f"Query, of {len(names)}", names, "query", 130, format_func=short.get)
+        chosen = naming.pick_frame(f"Query, of {len(names):,}", names, "query", 130)
         model = shared.pick("Model", choice.models or (zoo.OFF_THE_SHELF,), "by", 190)
     loaded = loading.models_of([model])
     return Question(choice, condition, int(rows[names.index(chosen)]), loaded[0], row) if loaded else None
@@ -57,5 +56,5 @@ def ask_question() -> Question | None:
 
 def stay_at_place(choice: shared.Choice) -> None:
     """Another condition shows the query nearest to the one before."""
-    before, condition = st.session_state.get("query"), st.session_state["condition"]
+    before, condition = naming.picked("query"), st.session_state["condition"]
     st.session_state["query"] = browse.nearest_query(choice.frames, choice.split, condition, before)

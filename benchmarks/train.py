@@ -1,0 +1,132 @@
+"""Pictures trained on a second, beside what its parts allow: drawing batches alone, and the network alone.
+
+`loop` is the trainer's own, with its search for hard negatives, log and status; `step` is drawing and descending and
+nothing else; `loading` only draws batches (from memory, augmented); `network` only descends, on one batch.
+`decoding` is the first reading of a picture and its depth from disk, which each costs once a run. Parts are timed in
+turns and the best round of each counts; the goal is a loop at 90 % of the network alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from butf.commands.common import add_data, add_device, add_json, at_least_one, find_dataset, text_table, write_result
+from butf.dataset.frames import Frames
+from butf.dataset.modalities import default_encoding
+from butf.dataset.samples import Samples
+from butf.device import choose_device
+from butf.training.config import TrainConfig
+from butf.training.folder import Run
+from butf.training.session import StopFlag
+from butf.training.trainer import Trainer
+
+GOAL = 0.90
+PARTS = ("loop", "step", "loading", "network")
+HEADER = ("method", "training step", *PARTS, "decoding", "loop / network", f"at least {GOAL:.2f}")
+
+
+def main(argv: list[str]) -> None:
+    """Measure, print a table, and write the JSON where it is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks train", description=__doc__.partition("\n")[0])
+    add_data(parser)
+    parser.add_argument("--methods", nargs="+", default=["bu-tf"], metavar="NAME", help="methods to train (bu-tf)")
+    parser.add_argument("--steps", type=at_least_one, default=10, metavar="N", help="steps a round (10)")
+    parser.add_argument("--rounds", type=at_least_one, default=3, metavar="N", help="rounds (3)")
+    parser.add_argument("--threads", type=at_least_one, metavar="N", help="torch threads (as torch chooses)")
+    parser.add_argument("--config", default="{}", help="JSON of fields of TrainConfig to change")
+    add_device(parser)
+    add_json(parser)
+    args = parser.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    entries = [entry for method in args.methods for entry in _measured(method, args)]
+    report = {"data": args.data, "threads": torch.get_num_threads(), "device": choose_device(args.device)}
+    title = f"{args.data}, {report['threads']} threads, {report['device']}; images/s, best of {args.rounds} rounds"
+    table = text_table(HEADER, [_row(entry) for entry in entries])
+    write_result(args.json, report | {"entries": entries}, f"{title}\n{table}")
+
+
+def _measured(method: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Each training step of a method."""
+    values = {"method": method, "data": str(find_dataset(args.data)), "device": choose_device(args.device)}
+    config = TrainConfig.from_dict(values | json.loads(args.config))
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(str(Path(folder) / "run"), config.as_dict(), ["benchmarks", "train"])
+        trainer = Trainer(run, config, torch.device(config.device))
+        decoding = _decoding(trainer)
+        entries = []
+        for phase in range(len(trainer.recipe.phases)):
+            trainer.progress.phase, trainer.progress.step = phase, 0
+            trainer._enter_phase()
+            trainer.recipe.begin(trainer.phase)
+            rates = _rates(trainer, args.steps, args.rounds)
+            entry = {"method": method, "phase": trainer.phase, "images_per_s": rates | {"decoding": decoding}}
+            entries.append(entry | {"loop_over_network": round(rates["loop"] / rates["network"], 3)})
+        return entries
+
+
+def _rates(trainer: Trainer, steps: int, rounds: int) -> dict[str, float]:
+    for _ in range(2):  # decodes what the batches need, and warms up
+        trainer._descend(trainer._draw())
+    batch = trainer._draw()
+    seen = len(batch.images) + (len(batch.extra.images) if batch.extra else 0)
+    parts: dict[str, Callable[[], object]] = {
+        "step": lambda: trainer._descend(trainer._draw()),
+        "loading": trainer._draw,
+        "network": lambda: trainer._descend(batch),
+    }
+    best = dict.fromkeys(PARTS, float("inf"))
+    for _ in range(rounds):
+        best["loop"] = min(best["loop"], _loop(trainer, steps))
+        for name, part in parts.items():
+            start = time.perf_counter()
+            for _ in range(steps):
+                part()
+            if trainer.device.type == "cuda":
+                torch.cuda.synchronize()
+            best[name] = min(best[name], (time.perf_counter() - start) / steps)
+    return {name: round(seen / seconds, 2) for name, seconds in best.items()}
+
+
+def _loop(trainer: Trainer, steps: int) -> float:
+    """Seconds a step of the trainer's own loop, over `steps` of them at the place where hard negatives are sought."""
+    every = trainer.config.refresh_every
+    trainer.progress.step = 0
+    start = time.perf_counter()
+    trainer._refresh()
+    sought = (time.perf_counter() - start) / every  # a loop shorter than `every` must not bear all of it
+    trainer.progress.step, wanted = 1, trainer.config.steps
+    object.__setattr__(trainer.config, "steps", steps + 1)
+    trainer._enter_phase()
+    start = time.perf_counter()
+    trainer._fit_phase(StopFlag(), tqdm(disable=True))
+    seconds = (time.perf_counter() - start) / steps
+    object.__setattr__(trainer.config, "steps", wanted)
+    trainer._enter_phase()
+    return seconds + sought
+
+
+def _decoding(trainer: Trainer) -> float:
+    """Pictures and their side maps read from disk a second, each for the first time."""
+    frames: Frames = trainer.frames
+    rows = frames.where(split="train")[:64]
+    samples = Samples(frames, rows, trainer.feed.size, default_encoding(frames, trainer.config.modality))
+    start = time.perf_counter()
+    for k in range(len(rows)):
+        samples[k]
+    return round(len(rows) / (time.perf_counter() - start), 2)
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    share, rates = entry["loop_over_network"], entry["images_per_s"]
+    numbers = (f"{rates[name]:.1f}" for name in (*PARTS, "decoding"))
+    return (entry["method"], entry["phase"], *numbers, f"{share:.2f}", "yes" if share >= GOAL else "NO")
