@@ -78,9 +78,8 @@ def offer_delete(name: str, folder: Path) -> None:
         return
     with st.popover("Delete", icon=":material/delete:"):
         st.write(what_goes(name, folder))
-        st.button(
-            "Delete it", icon=":material/delete_forever:", on_click=delete, args=(name,), type="primary", key="delete"
-        )
+        if st.button("Delete it", icon=":material/delete_forever:", type="primary", key="delete"):
+            delete(name)
 
 
 def what_goes(name: str, folder: Path) -> str:
@@ -96,10 +95,9 @@ def what_goes(name: str, folder: Path) -> str:
 
 
 def delete(name: str) -> None:
-    """In a callback, so that the sidebar, which is drawn before the page, knows of it."""
+    """Delete it and show the first data set that is left."""
     with shared.told_plainly():
         own_data.delete(name)
-        left = next(iter(find_datasets()), None)
-        if left is not None:
-            shared.go_to_data(left)
         st.toast(f"{name} was deleted.", icon=":material/delete:")
+        left = next(iter(find_datasets()), None)
+        shared.go_on_with(**({} if left is None else {"data": left}))

@@ -19,8 +19,6 @@ OFF = "Importing and deleting data is switched off here (BUTF_NO_TRAINING). Ever
 @shared.part
 def draw() -> None:
     """The form, and below it what was found in the data that were checked last."""
-    if st.session_state.pop("taken-in", False):
-        st.rerun()  # the sidebar too: there is a new data set
     if not runs.training_allowed():
         st.info(OFF, icon=":material/block:")
         return
@@ -75,14 +73,16 @@ def ask_import(incoming: Incoming) -> None:
             "Name of the data set", own_data.slug(incoming.inspection.frames.name), width=320, key="import-name",
             help=f"Its folder's name: {own_data.ALLOWED}.",
         )  # fmt: skip
-        st.button("Import", icon=":material/download_done:", on_click=take_in, args=(incoming, name), type="primary")
+        pressed = st.button("Import", icon=":material/download_done:", type="primary")
+    if pressed:
+        take_in(incoming, name.strip())
 
 
 def take_in(incoming: Incoming, name: str) -> None:
-    """In a callback, because the sidebar's choice cannot be changed once it is drawn."""
-    with shared.told_plainly(), shown_progress("Importing") as progress:
-        own_data.take_in(incoming, name.strip(), progress)
+    """Import it under this name and show it."""
+    with shared.told_plainly():
+        with shown_progress("Importing") as progress:
+            own_data.take_in(incoming, name, progress)
         forget()
-        shared.go_to_data(name.strip())
-        st.session_state.update({"view": LOOK, "taken-in": True})
         st.toast(f"{name} was imported.", icon=":material/check_circle:")
+        shared.go_on_with(data=name, view=LOOK)

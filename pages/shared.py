@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal, NoReturn, ParamSpec
 
 import streamlit as st
 
@@ -62,11 +62,15 @@ def part(draw: Callable[Given, None]) -> Callable[Given, None]:
 def draw_sidebar() -> None:
     """Data set, models and radius. Drawn by app.py, so that the choice is kept from page to page."""
     _run.through_app = True
+    chosen = st.session_state.pop("go-on-with", {})
+    st.session_state.update(chosen)
     folders = find_datasets()
+    if "data" in chosen:
+        _start_anew()
     if not folders:
         return
     with st.sidebar:
-        data = pick("Data set", folders, "data", "stretch", _start_anew)
+        data = st.session_state["data-shown"] = pick("Data set", folders, "data", "stretch", _start_anew)
         try:
             frames = frames_of(folders[data])
         except BadInput:
@@ -103,10 +107,10 @@ def pick(
     return st.selectbox(label, offered, key=key, bind="query-params", width=width, on_change=on_change, **more)
 
 
-def go_to_data(name: str) -> None:
-    """Choose a data set as the sidebar would. For callbacks alone: the sidebar is drawn before the page."""
-    st.session_state["data"] = name
-    _start_anew()
+def go_on_with(**chosen: str) -> NoReturn:
+    """Draw the whole page anew with these choices: a control that is drawn takes another value only before the next."""
+    st.session_state["go-on-with"] = chosen
+    st.rerun()
 
 
 def is_dark() -> bool:
@@ -144,6 +148,8 @@ def _ask_radius(own: PlaceRule) -> None:
 
 def _start_anew() -> None:
     """Another data set begins with its own radius and its first query; the old ones would mean nothing in it."""
+    if st.session_state.get("data-shown") == st.session_state["data"]:
+        return  # a page left while it was being drawn gives its choice back, and Streamlit takes that for a change
     try:
         frames = frames_of(find_datasets()[st.session_state["data"]])
         condition, queries = next(iter(frames.queries(browse.asked_split(frames)).items()))
