@@ -62,7 +62,7 @@ class CountingModel:
         return getattr(self.model, name)
 
     def describe(self, images: object, progress: object = None) -> np.ndarray:
-        descriptors = self.model.describe(images)
+        descriptors = self.model.describe(images, progress=progress)
         self.described += len(descriptors)
         return descriptors
 
