@@ -119,15 +119,20 @@ def ground(frames: Frames, split: str) -> Areas | None:
     if not path.exists() or frames.lon is None or frames.lat is None:
         return None
     database = frames.database(split)
+    if not len(database):
+        return None
     return around(read_areas(path), np.stack([frames.lon[database], frames.lat[database]], axis=1))
 
 
 def asked_split(frames: Frames) -> str:
     """The split to ask queries of: test where it has any, else the last that has; `BadInput` when none has."""
     for split in dict.fromkeys(["test", *reversed(frames.splits)]):
-        if split in frames.splits and frames.queries(split):
+        if split in frames.splits and frames.queries(split) and len(frames.database(split)):
             return split
-    raise BadInput(f"{frames.root} has no queries; give at least one of its traversals the role query in dataset.json")
+    raise BadInput(
+        f"{frames.root} has no queries beside a database of the same split; give at least one of its traversals the "
+        "role query in dataset.json, and one the role reference"
+    )
 
 
 def default_models(cards: Sequence[Card]) -> list[str]:

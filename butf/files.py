@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import warnings
@@ -13,17 +14,49 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from butf.errors import BadInput
 
 REPO = Path(__file__).resolve().parent.parent
 ASSETS = REPO / "assets"
 MAX_PIXELS = 50_000_000
+MAX_DIGITS = 300  # of a whole number in JSON: it can still be made a float
+NAME_BYTES, PATH_BYTES = 255, 4000  # of a file's name and of a path, on the usual disks
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")  # as `write_atomic` names what it has not finished
+FORMATS = ("JPEG", "PNG")
+"""Pillow's other decoders are never asked: one of them starts another program, and all are more to be attacked."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture of each EXIF orientation upright."""
 
 
 def _folder(variable: str, default: str) -> Path:
-    return Path(os.environ.get(variable) or REPO / default).expanduser()
+    return user_path(os.environ.get(variable) or REPO / default)
+
+
+def user_path(text: Path | str) -> Path:
+    """The path that somebody typed, `~` being their home; `BadInput` for what no file can be named."""
+    path = Path(text)
+    try:
+        path = path.expanduser()
+    except (RuntimeError, ValueError):  # there is no such user, or can be none
+        path = Path(text)
+    longest = max((len(_on_disk(part)) for part in path.parts), default=0)
+    if "\0" in str(path) or len(_on_disk(str(path))) > PATH_BYTES or longest > NAME_BYTES:
+        raise BadInput(f"{str(text)!r} is no path: too long, or with a NUL in it; check it")
+    return path
+
+
+def _on_disk(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
 def runs_dir() -> Path:
@@ -67,6 +100,14 @@ def write_atomic(path: Path | str, data: bytes | str, durable: bool = True) -> N
             temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a kill within `write_atomic` left in a folder; for those who alone write there."""
+    for path in folder.glob(".*"):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 @contextlib.contextmanager
 def new_folder(out: Path | str) -> Iterator[Path]:
     """A temporary folder beside `out` that becomes `out` when the block ends well, and vanishes when it does not.
@@ -106,13 +147,33 @@ def read_text(path: Path | str) -> str:
 
 def read_json(path: Path | str) -> Any:
     """The value in a JSON file; `BadInput` when it is missing or broken."""
-    path = Path(path)
+    return parse_json(read_text(path), path)
+
+
+def parse_json(text: str, source: Path | str) -> Any:
+    """The value in a JSON text, called `source` in errors.
+
+    Raises `BadInput` for what is no JSON, and for what later readers trip over: nesting without end, whole numbers
+    beyond what a float holds, and halves of surrogate pairs, which cannot be written or sent. NaN and Infinity pass.
+    """
     try:
-        return json.loads(read_text(path))
+        value = json.loads(text, parse_int=_whole)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path} is not valid JSON at line {error.lineno}: {error.msg}; mend or restore it") from error
+        raise BadInput(f"{source} is not valid JSON at line {error.lineno}: {error.msg}; mend or restore it") from error
     except RecursionError as error:
-        raise BadInput(f"{path} is not a JSON file of ours: nested too deeply; mend or restore it") from error
+        raise BadInput(f"{source} is not a JSON file of ours: nested too deeply; mend or restore it") from error
+    except ValueError as error:
+        reason = "half a surrogate pair" if isinstance(error, UnicodeEncodeError) else str(error)
+        raise BadInput(f"{source} is not a JSON file of ours: {reason}; mend or restore it") from error
+    return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a whole number of {len(digits)} digits")
+    return int(digits)
 
 
 def write_json(path: Path | str, value: Any, compact: bool = False) -> None:
@@ -133,11 +194,34 @@ def read_image(source: Path | str | BinaryIO, name: str | None = None) -> Image.
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
     """The picture turned upright by its EXIF orientation, as RGB (16-bit grey scaled to 8 bits)."""
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I"):
+    turned = upright(picture)
+    if turned.mode.startswith("I"):
         # Pillow's own conversion clips at 255 and would show a 16-bit photograph as white.
-        upright = Image.fromarray((np.asarray(upright) // 257).clip(0, 255).astype(np.uint8))
-    return upright.convert("RGB")
+        turned = Image.fromarray((np.asarray(turned) // 257).clip(0, 255).astype(np.uint8))
+    return turned.convert("RGB")
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture turned upright by its EXIF orientation, the same object where it is so already."""
+    turn = TURNS.get(orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) to 8; 1 where there is none or the EXIF is broken."""
+    try:
+        found = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # of a broken EXIF Pillow raises anything from struct.error to TypeError
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def open_picture(source: Path | str | BinaryIO) -> Image.Image:
+    """A JPEG or PNG file whose header was read; raises what Pillow raises, also for every other format."""
+    with warnings.catch_warnings():
+        # `MAX_PIXELS` says it in one sentence.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(source, formats=FORMATS)
 
 
 def read_pixels(source: Path | str | BinaryIO, label: str | None = None) -> Image.Image:
@@ -145,22 +229,21 @@ def read_pixels(source: Path | str | BinaryIO, label: str | None = None) -> Imag
     label = label or str(source)
     limit = f"expected at most {MAX_PIXELS // 1_000_000} megapixels"
     try:
-        with warnings.catch_warnings():
-            # Our own limit below says it in one sentence.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(source)
+        picture = open_picture(source)
         if picture.width * picture.height > MAX_PIXELS:
             raise BadInput(f"{label} has {picture.width * picture.height / 1e6:.0f} megapixels; {limit}")
         picture.load()
     except BadInput:
         raise
+    except MemoryError as error:  # a chunk that says it has gigabytes
+        raise BadInput(f"{label} asks for more memory than there is; copy or export it again") from error
     except FileNotFoundError as error:
         raise BadInput(f"{label} does not exist; check the path") from error
     except UnidentifiedImageError as error:
         raise BadInput(f"{label} is not an image; expected a JPEG or PNG file") from error
     except Image.DecompressionBombError as error:
         raise BadInput(f"{label} is far too large to open; {limit}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow's decoders raise anything from SyntaxError to IndexError on damaged files
         if isinstance(error, OSError) and error.errno:
             raise BadInput(f"{label} cannot be read ({_reason(error)}); check the path and its permissions") from error
         raise BadInput(f"{label} is truncated or damaged ({error}); copy or export it again") from error

@@ -6,7 +6,6 @@ folder on this machine, left where it is. Nothing in the data folder is a data s
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -22,7 +21,7 @@ from butf.dataset.frames import find_datasets
 from butf.dataset.inspection import Inspection, inspect
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
-from butf.files import data_dirs, new_folder
+from butf.files import data_dirs, new_folder, user_path
 from butf.importers.staging import LOCK, Progress
 from butf.locks import is_held
 from butf.training import runs
@@ -138,9 +137,17 @@ def is_own(folder: Path) -> bool:
 def trainer_of(name: str, folder: Path) -> str | None:
     """The run that is being trained on a data set now, if any."""
     for state in runs.list_runs():
-        if state.active and (state.data == name or Path(state.data).expanduser().resolve() == folder.resolve()):
+        if state.active and (state.data == name or _leads_to(state.data, folder)):
             return state.name
     return None
+
+
+def _leads_to(data: str, folder: Path) -> bool:
+    """Whether what a run says of its data is this folder; what can be no path is none."""
+    try:
+        return user_path(data).resolve() == folder.resolve()
+    except BadInput:
+        return False
 
 
 def delete(name: str) -> None:
@@ -178,7 +185,7 @@ def _require_allowed() -> None:
 
 def existing_folder(path: str) -> Path:
     """The folder of a full path that somebody typed; `BadInput` when it is none."""
-    folder = Path(os.path.expanduser(path.strip()))
+    folder = user_path(path.strip())
     if not path.strip() or not folder.is_absolute():
         raise BadInput(f"{path!r} is no full path; give one that begins with / or ~")
     if not folder.is_dir():
@@ -203,6 +210,9 @@ def staged(label: str) -> Iterator[Incoming]:
     except BaseException as error:
         if incoming is not None:
             incoming.discard()
+            if isinstance(error, BadInput) and str(incoming.aside) in str(error):
+                # Who sent files from afar knows their names, and need not learn where they lie here.
+                raise BadInput(str(error).replace(f"{incoming.aside}/", "")) from error
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
             raise BadInput(f"{folder} cannot be written ({reason}); free space or choose another folder") from error

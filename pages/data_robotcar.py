@@ -1,12 +1,12 @@
 """What is asked of those who have traversals of the Oxford RobotCar dataset. Part of the Data page."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
 from butf import recordings
 from butf.dataset.manifest import PlaceRule
+from butf.files import user_path
 from butf.importers.robotcar_choice import LIDARS, POSES, Choice
 from butf.importers.staging import Progress
 from butf.own_data import Incoming
@@ -40,6 +40,10 @@ def ask() -> Callable[[Progress], Incoming] | None:
         on_change=forget,
         help="Polygons with the properties kind: area, and split: train, val or test. Frames outside are left out.",
     ).strip()
-    named = Path(areas).expanduser() if areas else None
-    choice = Choice(poses, lidar, spacing, width, reference or None, named, place=place)
-    return path and (lambda progress: recordings.from_robotcar(path, choice, progress))
+
+    def stage(progress: Progress) -> Incoming:
+        named = user_path(areas) if areas else None
+        choice = Choice(poses, lidar, spacing, width, reference or None, named, place=place)
+        return recordings.from_robotcar(path, choice, progress)
+
+    return path and stage

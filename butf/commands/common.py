@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from butf.device import choose_device
 from butf.errors import BadInput
-from butf.files import write_atomic
+from butf.files import user_path, write_atomic
 
 if TYPE_CHECKING:
     from butf.dataset.frames import Frames
@@ -66,7 +66,7 @@ def find_dataset(text: str) -> Path:
     from butf.dataset.frames import find_datasets
 
     found = find_datasets()
-    folder = found.get(text, Path(text).expanduser())
+    folder = found.get(text) or user_path(text)
     if not folder.is_dir():
         known = f"known by name: {', '.join(found)}" if found else "make one with `python -m butf town`"
         raise BadInput(f"there is no data set {text!r}; give its folder ({known})")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from butf.commands.common import add_data, at_least_one, find_dataset, open_dataset
 from butf.errors import BadInput
-from butf.files import REPO, runs_dir, write_atomic, write_json
+from butf.files import REPO, runs_dir, user_path, write_atomic, write_json
 from butf.training.session import StopRequested
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     steps = args.steps or (QUICK_STEPS if args.quick else STEPS)
     chosen = _plan(args, seeds, steps)
     name = f"{args.name}-quick" if args.quick else args.name
-    folder = (args.runs or runs_dir() / name).expanduser().absolute()
+    folder = user_path(args.runs or runs_dir() / name).absolute()
     try:
         runner.train_plan(chosen.only(args.only), folder, say)
     except StopRequested as request:

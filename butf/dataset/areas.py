@@ -114,6 +114,8 @@ def _sort_in(
     elif kind in ("area", "building"):
         shapes = coordinates if geometry["type"] == "MultiPolygon" else [coordinates]
         polygons = [tuple(_line(ring, least=4) for ring in shape) for shape in shapes]
+        if not all(polygons):
+            raise ValueError("a polygon has no border")
         if kind == "building":
             buildings.extend(polygons)
             return

@@ -26,6 +26,7 @@ DECIMALS = {"time_s": 4, "lat": 9, "lon": 9, "easting_m": 4, "northing_m": 4, "a
 )
 COLUMNS = ("frame", "traversal", "condition", "split", *DECIMALS)
 FRAME_NAME = re.compile(r"\w[\w .+-]*/\w[\w .+-]*")
+LONG = 200  # bytes of a frame's name: the disks take 255 for a file's, with its ending
 SHOWN_FAULTS = 3
 KEPT_FAULTS = 1000  # of each kind: the rest are counted only
 Column = Sequence[Any] | np.ndarray
@@ -123,6 +124,10 @@ def frame_names(table: Table) -> np.ndarray:
     table.mark(
         odd & (names != ""), "frame", names, "is not <traversal>/<name>; give letters, digits, '_-+. ' around one '/'"
     )
+    long = np.array([len(name) > LONG / 4 and len(name.encode()) > LONG for name in names.tolist()])
+    table.mark(long, "frame", names, f"is too long for names of folders and files; give at most {LONG} bytes")
+    if long.any():
+        table.check()  # before anybody looks for files of such names
     again = np.ones(len(names), bool)
     again[np.unique(names, return_index=True)[1]] = False
     table.mark(again & (names != ""), "frame", names, "is there twice; name each frame once")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,11 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from butf.errors import BadInput
+from butf.files import NAME_BYTES, PATH_BYTES
 
 Progress = Callable[[int, int], None]
 CHUNK = 1 << 20
 LEFT_OUT = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError)
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError,
+    OverflowError, ValueError, IndexError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ def unpack(
                 _write(archive, entry, into / path, name)
                 if progress is not None:
                     progress(number, len(entries))
+    except BadInput:
+        raise
     except BROKEN as error:
         raise BadInput(f"{name} is not a whole .zip file ({error}); pack it again") from error
 
@@ -99,6 +108,8 @@ def _safe(entry: zipfile.ZipInfo, name: str) -> Path | None:
         raise BadInput(f"{name}: {text} is a link or a device; pack the file itself")
     if entry.flag_bits & 1:
         raise BadInput(f"{name}: {text} is encrypted; pack it again without a password")
+    if len(text.encode()) > PATH_BYTES // 2 or any(len(part.encode()) > NAME_BYTES for part in path.parts):
+        raise BadInput(f"{name} holds the name {text[:60]!r}..., too long for a file; shorten it and pack it again")
     if entry.is_dir() or any(part in LEFT_OUT for part in path.parts):
         return None
     return Path(*path.parts)
@@ -111,7 +122,9 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, name: s
             shutil.copyfileobj(packed, stream, CHUNK)
     except (FileExistsError, NotADirectoryError) as error:
         raise BadInput(f"{name} holds {entry.filename} as a file and as a folder; pack it again") from error
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's fault; bzip2 reports broken data as an error without a number
         raise BadInput(f"{name}: {entry.filename} is damaged or cut off ({error}); pack or upload it again") from error
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
 from scipy.ndimage import distance_transform_edt
 
 from butf.dataset.contents import files_of, place
@@ -21,7 +20,7 @@ from butf.dataset.manifest import Camera
 from butf.dataset.modalities import FILLED_FROM, Map, is_depth, map_bytes, read_map
 from butf.densify import Dense, Sparse, fill
 from butf.errors import BadInput
-from butf.files import read_image, read_json, write_json
+from butf.files import open_picture, orientation, read_image, read_json, write_json
 from butf.importers.staging import FrameFiles, Progress, Staging, import_key, require_absent, resumable_folder
 
 NAMED = 10
@@ -199,10 +198,9 @@ def _job(frames: Frames, i: int, filling: Filling) -> _Job | None:
 def _size(picture: Path) -> tuple[int, int]:
     """Width and height of a picture turned upright, from its header."""
     try:
-        with Image.open(picture) as opened:
-            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-            return opened.size[::-1] if turned else opened.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with open_picture(picture) as opened:
+            return opened.size[::-1] if orientation(opened) in SIDEWAYS else opened.size
+    except Exception as error:  # Pillow raises anything on damaged files
         raise BadInput(f"{picture} is no picture that can be opened; restore it") from error
 
 

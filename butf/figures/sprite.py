@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from butf.dataset.frames import Frames
 from butf.figures.gallery import data_uri
+from butf.files import open_picture, upright
 
 WIDTH = 96
 QUALITY = 60
@@ -56,9 +57,9 @@ def sprite_sheet(frames: Frames, rows: Sequence[int], progress: Progress | None 
 def _small(frames: Frames, row: int, size: tuple[int, int]) -> Image.Image:
     """A frame's picture within `size` (W, H), in its own proportions."""
     try:
-        with Image.open(frames.image_path(row)) as stored:
+        with open_picture(frames.image_path(row)) as stored:
             stored.draft("RGB", size)  # a JPEG decoded at a fraction of its size takes a sixth of the time
-            picture = ImageOps.exif_transpose(stored).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            picture = upright(stored).convert("RGB")
+    except Exception:  # Pillow's decoders raise anything on damaged files
         picture = frames.image(row)  # which says in a sentence what is wrong
     return ImageOps.contain(picture, size, Image.Resampling.BILINEAR)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+
+from butf.files import open_picture
 
 NO_GPS = "no GPS in its EXIF"
 NO_REFERENCE = "GPS in its EXIF lacks N or S, E or W"
@@ -43,11 +44,11 @@ def read_exif(path: Path) -> Facts:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tags that are not as they should be
-            with Image.open(path) as picture:
+            with open_picture(path) as picture:
                 exif = picture.getexif()
                 gps, details = exif.get_ifd(IFD.GPSInfo), exif.get_ifd(IFD.Exif)
                 return _facts(gps, {**exif, **details})
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, Image.DecompressionBombError):
+    except Exception:  # of a broken EXIF Pillow raises anything from struct.error to IndexError
         return Facts()
 
 

@@ -86,14 +86,14 @@ class Recording:
             of, lies = _entries(cameras), _entries(lidar)
             first = _rigid(_matrix(lies, "R", (3, 3), lidar), _matrix(lies, "T", (3, 1), lidar))
             return _calibration(
-                _matrix(of, "P_rect_02", (3, 4), cameras), _matrix(of, "R_rect_00", (3, 3), cameras), first
+                _matrix(of, "P_rect_02", (3, 4), cameras), _matrix(of, "R_rect_00", (3, 3), cameras), first, cameras
             )
         path = self.root / "calib.txt" if self.layout == "odometry" else self.root / "calib" / f"{name}.txt"
         of = _entries(path)
         key = "Tr" if "Tr" in of else "Tr_velo_to_cam"
         moved = _matrix(of, key, (3, 4), path)
         turned = _matrix(of, "R0_rect", (3, 3), path) if "R0_rect" in of else np.eye(3)
-        return _calibration(_matrix(of, "P2", (3, 4), path), turned, _rigid(moved[:, :3], moved[:, 3:]))
+        return _calibration(_matrix(of, "P2", (3, 4), path), turned, _rigid(moved[:, :3], moved[:, 3:]), path)
 
     def positions(self, names: list[str], calibration: Calibration) -> Positions | None:
         """Poses of some frames, None where the layout has none."""
@@ -168,12 +168,15 @@ def read_scan(path: Path, calibration: Calibration) -> Cloud:
     return Cloud(points, np.clip(values[:, 3], 0, 1))
 
 
-def _calibration(projection: np.ndarray, rectified: np.ndarray, lidar_to_first: np.ndarray) -> Calibration:
+def _calibration(projection: np.ndarray, rectified: np.ndarray, lidar_to_first: np.ndarray, path: Path) -> Calibration:
     """From P (3, 4), which is the camera matrix times (I | offset), and the lidar's pose before rectification."""
-    first = np.eye(4)
-    first[:3, 3] = np.linalg.solve(projection[:, :3], projection[:, 3])
-    turned = np.eye(4)
+    first, turned = np.eye(4), np.eye(4)
     turned[:3, :3] = rectified
+    try:
+        first[:3, 3] = np.linalg.solve(projection[:, :3], projection[:, 3])
+        np.linalg.inv(turned @ lidar_to_first)  # points are brought both ways
+    except np.linalg.LinAlgError as error:
+        raise BadInput(f"{path} holds a camera or a pose that cannot be inverted ({error}); restore it") from error
     return Calibration(projection[:, :3], first @ turned @ lidar_to_first, first)
 
 

@@ -6,8 +6,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps
-
+from butf import files
 from butf.files import MAX_PIXELS, read_pixels
 from butf.importers.staging import FrameFiles, read_bytes
 
@@ -26,10 +25,10 @@ def picture_bytes(path: Path, upright: bool = False) -> bytes:
     Raises `BadInput` for what is no picture, truncated or too large.
     """
     picture = read_pixels(path)
-    if not upright or picture.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+    turned = files.upright(picture) if upright else picture
+    if turned is picture:
         return read_bytes(path)
     file = io.BytesIO()
-    turned = ImageOps.exif_transpose(picture)
     if path.suffix.lower() == ".png":
         turned.save(file, "PNG")
     else:
@@ -40,12 +39,12 @@ def picture_bytes(path: Path, upright: bool = False) -> bytes:
 def fault_of(path: Path) -> str:
     """Why a picture cannot be opened, "" where it can; a JPEG is decoded small, which reads all of it."""
     try:
-        with Image.open(path) as picture:
+        with files.open_picture(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 return f"more than {MAX_PIXELS // 1_000_000} megapixels"
             picture.draft("RGB", (picture.width // 8, picture.height // 8))
             picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+    except Exception:  # Pillow's decoders raise anything on damaged files
         return "cannot be opened"
     return ""
 

@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from butf.dataset.contents import SOURCES
 from butf.dataset.frames import Frames
-from butf.files import write_atomic
+from butf.files import open_picture, write_atomic
 
 NAMED = 10
 """Names of frames left out that a line gives; `sources.csv` has them all."""
@@ -82,7 +80,7 @@ def sizes_note(pictures: Sequence[Path]) -> str:
     """How many sizes pictures have, where they have more than one; only their headers are read."""
     counts: Counter[tuple[int, int]] = Counter()
     for path in pictures:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             counts[picture.size] += 1
     if len(counts) < 2:
         return ""

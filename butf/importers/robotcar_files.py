@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from butf.errors import BadInput
-from butf.files import read_text
+from butf.files import open_picture, read_text
 from butf.importers.push_broom import POINT_BYTES, Scans, check_size
 from butf.importers.trajectory import inverse, transforms
 
@@ -144,12 +143,12 @@ def check_picture(path: Path, size: tuple[int, int] | None = None) -> tuple[int,
     """Width and height of a raw picture. Raises `BadInput` unless it is whole by its first and last bytes, has one
     channel of 8 bits, and is of `size`."""
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             found, mode = picture.size, picture.mode
         with path.open("rb") as stream:
             stream.seek(-len(PNG_END), 2)
             whole = stream.read() == PNG_END
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+    except Exception as error:  # Pillow raises anything on damaged files
         raise BadInput(f"{path} is no PNG picture; copy it again or delete it") from error
     if not whole:
         raise BadInput(f"{path} is truncated: it has no end of a PNG file; copy it again or delete it")

@@ -25,6 +25,7 @@ from typing import Any
 from butf.errors import BadInput
 from butf.files import write_atomic, write_json
 from butf.locks import FileLock, holder
+from butf.workers import end_with_parent
 
 Progress = Callable[[str, int, int], None]
 NOTE, LOCK = "import.json", "import.lock"
@@ -124,6 +125,7 @@ def _make(frame: FrameFiles) -> Mapping[str, bytes]:
 
 def _settle() -> None:
     """One thread a process, for there are as many processes as cores; Ctrl-C is left to the process that asked."""
+    end_with_parent()
     os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from butf.errors import BadInput
+from butf.files import parse_json
 
 METHOD = "keypoints"
 """What runs and cards of keypoints say they are, where those of places name a method."""
@@ -44,10 +45,28 @@ class KeypointCard:
         """The inverse of `text`; raises `BadInput` naming `source` for what is no card of keypoints."""
         fault = BadInput(f"{source} holds no card of keypoints; choose what `train-keypoints` trained")
         try:
-            values = json.loads(text)
-        except ValueError as error:
+            values = parse_json(text, source)
+        except BadInput as error:
             raise fault from error
         if not isinstance(values, dict) or values.get("method") != METHOD or not isinstance(values.get("name"), str):
             raise fault
         known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+        card = cls(**{key: value for key, value in values.items() if key in known})
+        if not card._sound():
+            raise fault
+        return card
+
+    def _sound(self) -> bool:
+        """Whether what is computed with and shown is of its kind."""
+        measured = list(self.val.values()) if isinstance(self.val, dict) else [None]
+        numbers = [value for one in measured if isinstance(one, dict) for value in one.values()]
+        optional = (self.data, self.also, self.command, self.commit)
+        return (
+            type(self.parameters) is int
+            and all(isinstance(one, dict) for one in measured)
+            and all(value is None or isinstance(value, (int, float)) for value in numbers)
+            and all(text is None or isinstance(text, str) for text in optional)
+            and isinstance(self.note, str)
+            and isinstance(self.config, dict)
+            and isinstance(self.versions, dict)
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from butf.errors import BadInput
-from butf.files import ASSETS, runs_dir
+from butf.files import ASSETS, runs_dir, user_path
 from butf.keypoints.card import METHOD, KeypointCard
 from butf.keypoints.extractor import Extractor
 from butf.keypoints.networks import KeypointNetwork
@@ -42,13 +42,13 @@ def load_keypoints(name: str = METHOD, device: str = "cpu") -> Extractor:
 
 def find(name: str) -> Path:
     """The weights file that NAME means. Raises BadInput, naming the known ones, when there is none."""
-    folders = [runs_dir() / name, Path(name).expanduser()]
+    path = user_path(name)
+    folders = [runs_dir() / name, path]
     for folder in [SHIPPED, *folders] if name == METHOD else folders:
         if (folder / "model.safetensors").is_file():
             return folder / "model.safetensors"
         if (folder / "config.json").is_file():
             raise BadInput(f"run {folder.name} has no keypoints yet; wait until it has finished, or resume it")
-    path = Path(name).expanduser()
     if path.is_file():
         return path
     raise BadInput(f"there are no keypoints {name!r}; known are {', '.join([*available(), UNTRAINED])}")

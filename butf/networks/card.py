@@ -1,12 +1,14 @@
 """What is known of a trained model, kept beside its weights and inside their file."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from butf.dataset.modalities import Encoding
 from butf.errors import BadInput
+from butf.files import parse_json
 from butf.networks.aggregation import GEM, Aggregation
 from butf.networks.methods import METHODS
 from butf.networks.trunk import TRUNKS
@@ -66,11 +68,38 @@ class Card:
             )
         except BadInput as error:
             raise BadInput(f"{source} is no model card of this version: {error}") from error
-        except TypeError as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise BadInput(f"{source} is no model card of ours ({error}); choose a model that BU-TF trained") from error
+        wrong = [name for name, fine in _checked(card).items() if not fine]
+        if wrong:
+            value = getattr(card, wrong[0])
+            raise BadInput(
+                f"{source} is no model card of ours ({wrong[0]} is {value!r}); choose a model that BU-TF trained"
+            )
         if card.method not in METHODS or card.trunk not in TRUNKS:
             raise BadInput(f"{source} names method {card.method!r} on trunk {card.trunk!r}, which this version lacks")
         return card
+
+
+def _checked(card: Card) -> dict[str, bool]:
+    """Whether each field is of its kind: pages and commands compute with it and show it."""
+    counts = ("image_area", "descriptor_dim", "parameters")
+    texts, optional = (card.name, card.method, card.trunk, *card.seen), (card.data, card.command, card.commit)
+    return {
+        "name": all(isinstance(text, str) for text in texts),
+        "data": all(text is None or isinstance(text, str) for text in optional),
+        **{name: type(getattr(card, name)) is int and getattr(card, name) >= 1 for name in counts},
+        "size_ratio": is_number(card.size_ratio) and card.size_ratio > 0,
+        "training_steps": type(card.training_steps) is int and card.training_steps >= 0,
+        "val_recall": isinstance(card.val_recall, dict) and all(map(is_number, card.val_recall.values())),
+        "config": isinstance(card.config, dict) and isinstance(card.versions, dict),
+        "images_seen": all(value is None or is_number(value) for value in (card.images_seen, card.seconds, card.seed)),
+    }
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number, as what JSON holds may not be."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def card_text(card: Card) -> str:
@@ -81,7 +110,7 @@ def card_text(card: Card) -> str:
 def parse_card(text: str, source: str | Path) -> Card:
     """The inverse of `card_text`; BadInput names `source`."""
     try:
-        values = json.loads(text)
-    except ValueError as error:
+        values = parse_json(text, source)
+    except BadInput as error:
         raise BadInput(f"{source} holds no model card; choose a model that BU-TF trained") from error
     return Card.from_dict(values, str(source))

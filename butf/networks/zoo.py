@@ -17,7 +17,7 @@ from torch import Tensor
 
 from butf.dataset.modalities import Encoding, Map
 from butf.errors import BadInput
-from butf.files import ASSETS, read_text, runs_dir
+from butf.files import ASSETS, read_text, runs_dir, user_path
 from butf.networks.ahead import batches_ahead
 from butf.networks.card import Card, parse_card
 from butf.networks.description import Description, Network
@@ -168,12 +168,12 @@ def load(name: str, device: str = "cpu") -> Model:
 
 def find(name: str) -> Path:
     """The weights file that a model NAME means. Raises BadInput, listing the known models, when there is none."""
-    for folder in (MODELS / name, runs_dir() / name.removeprefix(RUNS), Path(name).expanduser()):
+    path = user_path(name)
+    for folder in (MODELS / name, runs_dir() / name.removeprefix(RUNS), path):
         if (folder / "model.safetensors").is_file():
             return folder / "model.safetensors"
         if (folder / "config.json").is_file():
             raise BadInput(f"run {folder.name} has no model yet; wait until its training has finished, or resume it")
-    path = Path(name).expanduser()
     if path.is_file():
         return path
     raise BadInput(f"there is no model {name!r}; known are {', '.join(card.name for card in available())}")

@@ -13,6 +13,7 @@ from PIL.ExifTags import IFD, Base
 from butf.dataset.frames import Frames
 from butf.dataset.manifest import Camera
 from butf.errors import BadInput
+from butf.files import open_picture
 from butf.pose.answer import Query
 
 USUAL_VIEW_DEG = 60.0
@@ -75,9 +76,9 @@ def focal_35mm(source: Path | BinaryIO) -> float | None:
             warnings.simplefilter("ignore")  # of tags that are not as they should be
             if not isinstance(source, Path):
                 source.seek(0)
-            with Image.open(source) as picture:
+            with open_picture(source) as picture:
                 value = float(picture.getexif().get_ifd(IFD.Exif).get(Base.FocalLengthIn35mmFilm, 0))
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, Image.DecompressionBombError):
+    except Exception:  # of a broken EXIF Pillow raises anything
         return None
     finally:
         if start is not None and not isinstance(source, Path):

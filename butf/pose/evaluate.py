@@ -14,6 +14,7 @@ import numpy as np
 
 from butf import files
 from butf.dataset.frames import Frames
+from butf.errors import BadInput
 from butf.pose.answer import Localization
 from butf.pose.baselines import average, nearest
 from butf.pose.camera import query_of_frame
@@ -175,7 +176,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in lines:
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            rows.append(files.parse_json(line, path))
+        except BadInput:
             continue
     return rows

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from butf.errors import BadInput
+from butf.files import parse_json
 
 SPLITS = ("train", "val", "test")
 
@@ -130,6 +130,6 @@ def parse_setting(text: str) -> tuple[str, object]:
     if not equals:
         raise BadInput(f"town setting {text!r} has no value; expected knob=value, such as facade_pool=8")
     try:
-        return name.strip(), json.loads(value)
-    except json.JSONDecodeError:
+        return name.strip(), parse_json(value, name)
+    except BadInput:
         raise BadInput(f"town setting {name} is {value!r}; expected a number") from None

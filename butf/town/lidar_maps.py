@@ -18,11 +18,10 @@ import torch
 from butf.dataset.modalities import Map, map_bytes
 from butf.densify import fill, project
 from butf.files import read_image, write_atomic
-from butf.town.conditions import CONDITIONS
 from butf.town.config import TownConfig
-from butf.town.district import District
+from butf.town.districts import renderer
 from butf.town.lidar import Lidar, Scanner
-from butf.town.render import Renderer
+from butf.workers import end_with_parent
 
 MEASURED = ("points", "returns", "lidar")
 CHUNK = 96  # frames a task; a traversal's scene takes as long to build as about ten maps
@@ -60,7 +59,7 @@ def scan_all(scans: Sequence[Scan], workers: int) -> Iterator[int]:
         for part in parts:
             yield from _scan(part)
         return
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(parts)), torch.set_num_threads, (1,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(parts)), _settle) as pool:
         yield from pool.imap_unordered(_scan_whole, parts)
 
 
@@ -69,8 +68,7 @@ def _scan_whole(scan: Scan) -> int:
 
 
 def _scan(scan: Scan) -> Iterator[int]:
-    renderer = Renderer(District(scan.config, scan.split), CONDITIONS[scan.condition], samples=1)
-    scanner = Scanner(renderer, scan.lidar)
+    scanner = Scanner(renderer(scan.config, scan.split, scan.condition, samples=1), scan.lidar)
     for place, picture, paths in zip(scan.places, scan.pictures, scan.maps, strict=True):
         for side in _maps(scanner, place, picture):
             write_atomic(paths[side.name], map_bytes(side), durable=False)
@@ -85,3 +83,9 @@ def _maps(scanner: Scanner, place: int, picture: Path) -> tuple[Map, ...]:
         return points, returns, Map("lidar", sparse.depth, sparse.measured)
     dense = fill(sparse, scanner.camera, np.asarray(read_image(picture)))
     return points, returns, Map("lidar", dense.depth, dense.valid)
+
+
+def _settle() -> None:
+    """One thread a process, for there are as many processes as cores."""
+    end_with_parent()
+    torch.set_num_threads(1)

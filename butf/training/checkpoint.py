@@ -7,6 +7,7 @@ a reader, or a machine that loses power, sees the old file or the new one, never
 
 import io
 import random
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The parts that `save_checkpoint` wrote, every tensor on the CPU.
 
     Returns a dict with `model`, `optimizer`, `scheduler` (state dicts, or None), `progress`, `rng` and `format`.
-    Raises BadInput when the file is missing, truncated or no checkpoint of ours.
+    Raises BadInput when the file is missing, truncated, damaged or no checkpoint of ours.
     """
     if not path.is_file():
         raise BadInput(f"{path} is missing; start the run again without --resume")
     try:
+        with zipfile.ZipFile(path) as archive:
+            # torch itself does not look at the checksums, and believes a file in which bits were turned.
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
         parts = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from EOFError to RuntimeError on bytes that are not its own
         raise BadInput(f"{path} is truncated or no checkpoint; delete it and start the run again") from error

@@ -16,6 +16,7 @@ the trainer was killed.
 """
 
 import json
+import math
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from butf.errors import BadInput
-from butf.files import read_json, runs_dir, write_json
+from butf.files import parse_json, read_json, runs_dir, user_path, write_json
 from butf.locks import FileLock, holder, is_held
 from butf.training.state import RunState
 
@@ -253,7 +254,7 @@ def locate(name: str | Path) -> Path:
 
     Raises BadInput when the last part is anything but letters, digits, '-', '_' and '.'.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not NAME.fullmatch(path.name):
         raise BadInput(f"{str(name)!r} cannot name a run; use letters, digits, '-', '_' and '.' only")
     return path.absolute() if len(path.parts) > 1 else runs_dir() / path.name
@@ -273,19 +274,27 @@ def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for record in records:
         phase = record.get("phase_index", kept[-1][0][0] if kept else 0)
         place = (phase, record.get("step", 0))
-        told = "loss" in record and any(place == before and "loss" in earlier for before, earlier in kept[-2:])
-        if kept and (place < kept[-1][0] or told):  # told: killed just after a step, which is the first one repeated
+        if kept and place < kept[-1][0]:
             kept = [earlier for earlier in kept if earlier[0] < place]
+        # Killed just after a line was written, a run that goes on tells the same once more.
+        at = len(kept)
+        while at and kept[at - 1][0] == place:
+            at -= 1
+            told = kept[at][1]
+            if told.keys() == record.keys() or ("loss" in told and "loss" in record):
+                del kept[at:]
         kept.append((place, record))
     return [record for _, record in kept]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None for half a line, and for one that no trainer of ours wrote."""
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parse_json(line.decode("utf-8"), "metrics.jsonl")
+    except (BadInput, UnicodeDecodeError):
         return None
-    return record if isinstance(record, dict) else None
+    ours = isinstance(record, dict) and all(type(record.get(key, 0)) is int for key in ("phase_index", "step"))
+    return record if ours else None
 
 
 def _ends_line(file: BinaryIO) -> bool:
@@ -294,4 +303,7 @@ def _ends_line(file: BinaryIO) -> bool:
 
 
 def _number(value: Any, kind: type) -> Any:
-    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """The number in a status; None for what is none, or none that can be told to anybody."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return kind(value)

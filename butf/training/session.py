@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from butf.errors import BadInput
+from butf.files import sweep
 from butf.locks import FileLock
 from butf.training.folder import Run
 from butf.training.turns import waiting_before
@@ -78,6 +79,7 @@ def session(run: Run, device: str) -> Iterator[StopFlag]:
     """
     lock = run.take_lock()
     try:
+        sweep(run.path)
         with stop_flag() as stop, _last_word(run):
             turn = _wait_for(run, device, stop)
             try:

@@ -16,6 +16,7 @@ from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
 from butf.device import choose_device
 from butf.errors import BadInput
+from butf.files import user_path
 from butf.networks.card import Card
 from butf.training.batch import Batch
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
@@ -53,7 +54,7 @@ def train(run: Run, decoded: dict[object, Samples] | None = None) -> None:
 
 def find_data(name: str) -> Path:
     """The data set of that name, or the folder itself."""
-    return find_datasets().get(name, Path(name).expanduser())
+    return find_datasets().get(name, user_path(name))
 
 
 @dataclass
