@@ -33,7 +33,7 @@ class Reference(nn.Module):
         self.to(device).eval().requires_grad_(False)
 
     @property
-    def network(self) -> Any:
+    def deployed(self) -> Any:
         return self
 
     @property

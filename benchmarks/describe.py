@@ -126,8 +126,8 @@ def _device(device: torch.device) -> str:
 def _tasks(model: Model, pictures: list[Image.Image], paths: list[Path], batch: int) -> dict[str, Callable[[], object]]:
     ready = torch.stack([model.prepare(picture) for picture in pictures]).to(model.device).split(batch)
     return {
-        "trunk": lambda: _each(model.network.trunk, ready),
-        "network": lambda: _each(model.network.describe, ready),
+        "trunk": lambda: _each(model.deployed.trunk, ready),
+        "network": lambda: _each(model.deployed.describe, ready),
         "describe": lambda: model.describe(pictures, batch),
         "files": lambda: model.describe((read_image(path) for path in paths), batch),
     }

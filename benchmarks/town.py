@@ -76,14 +76,14 @@ def _prototype(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _rate(tasks: list[Callable[[], object]], rounds: int) -> float:
-    """Tasks done a second: the mean over them of each one's best round."""
+    """Tasks done in a second of processor time, which others at work hardly change: the mean of each one's best."""
     best = []
     for task in tasks:
         seconds = []
         for _ in range(rounds):
-            start = time.perf_counter()
+            start = time.process_time()
             task()
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         best.append(min(seconds))
     return 1 / statistics.mean(best)
 

@@ -12,6 +12,7 @@ from butf.dataset.modalities import Encoding
 from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.card import Card, card_text, parse_card
+from butf.networks.folding import folded
 from butf.networks.methods import build_network
 from butf.networks.weights import read_weights, save_weights
 
@@ -162,3 +163,24 @@ def test_a_model_of_another_version_is_told_from_its_descriptor(checkpoint: Path
     save_weights(checkpoint, weights, {"card": card_text(older)})
     with pytest.raises(BadInput, match="trained by another version: train it anew"):
         zoo.load(str(checkpoint))
+
+
+@pytest.mark.parametrize("method", ["hallucination", "bu-tf", "bu-tf-reencode"])
+@pytest.mark.parametrize("trunk", ["efficientnet-lite0", "alexnet"])
+def test_folding_leaves_no_batch_normalisation_and_changes_nothing_but_rounding(method: str, trunk: str) -> None:
+    torch.manual_seed(0)
+    network = build_network(method, trunk, pretrained=False)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after training: no two channels alike
+            for values in (module.weight, module.bias, module.running_mean, module.running_var):
+                values.data.uniform_(0.5, 1.5)
+    network.eval()
+    light = folded(network)
+    assert not [module for module in light.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    pictures = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        said, expected = light.describe(pictures), network.describe(pictures)
+    for part, other in zip(said, expected, strict=True):
+        assert (part is None) == (other is None)
+        if part is not None:
+            torch.testing.assert_close(part, other, atol=2e-5, rtol=1e-4)

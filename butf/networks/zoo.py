@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from butf.files import ASSETS, read_text, runs_dir, user_path
 from butf.networks.ahead import batches_ahead
 from butf.networks.card import Card, parse_card
 from butf.networks.description import Description, Network
+from butf.networks.folding import folded
 from butf.networks.methods import METHODS, TRAINING_STEPS, build_network, count_parameters, size_ratio
 from butf.networks.weights import load_weights, read_weights
 
@@ -40,6 +41,12 @@ class Model:
     network: Network
     digest: str
     """SHA-256 of the weights file: what a cache of descriptors is keyed by."""
+
+    deployed: Network = field(init=False, repr=False)
+    """The network that describes: `network` as it was loaded, with its batch normalisation folded in."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deployed", folded(self.network))
 
     @property
     def device(self) -> torch.device:
@@ -99,7 +106,7 @@ class Model:
         """
         prepared = images.float() / 255, side, valid
         images, side, valid = (part.to(self.device) for part in prepared)
-        return self.network.describe_measured(images, side, valid).descriptor.cpu().numpy()
+        return self.deployed.describe_measured(images, side, valid).descriptor.cpu().numpy()
 
     def description(self, image: Image.Image) -> Description:
         """All that the network says of one picture; tensors of one row on the CPU."""
@@ -122,7 +129,7 @@ class Model:
 
     @torch.inference_mode()
     def _describe(self, images: Tensor) -> Description:
-        return self.network.describe(images.to(self.device))
+        return self.deployed.describe(images.to(self.device))
 
 
 def _unit(pictures: np.ndarray) -> Tensor:

@@ -64,10 +64,10 @@ def _agreement(part: str, query: tuple[Tensor, Tensor], candidate: tuple[Tensor,
 def look(model: Model, picture: Image.Image) -> Look:
     """Describe a picture and keep what the parts of its descriptor were pooled from."""
     poolings = {
-        part: getattr(model.network, name)
+        part: getattr(model.deployed, name)
         for part, names in POOLINGS.items()
         for name in names
-        if hasattr(model.network, name)
+        if hasattr(model.deployed, name)
     }
     with _listening(poolings) as heard:
         description = model.description(picture)

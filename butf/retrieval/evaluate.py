@@ -86,7 +86,7 @@ def milliseconds_per_image(model: Model, frames: Frames, query: int) -> float:
     if model.reads_side:
         height, width = (side // SIDE_STRIDE for side in asked[0].shape[-2:])
         asked += [torch.zeros(1, 1, height, width, device=device), torch.ones(1, 1, height, width, device=device) > 0]
-    describe = model.network.describe_measured if model.reads_side else model.network.describe
+    describe = model.deployed.describe_measured if model.reads_side else model.deployed.describe
     times = []
     with torch.inference_mode():
         for _ in range(_WARM_UP + _TIMED):
