@@ -23,8 +23,8 @@ from butf.commands.common import add_json, at_least_one, text_table, write_resul
 from butf.town.conditions import CONDITIONS
 from butf.town.config import TownConfig
 from butf.town.district import District
+from butf.town.pictures import encoded
 from butf.town.render import Renderer
-from butf.town.writer import encoded
 
 GOAL = 12.0
 HEADER = ("condition", "frames/s", "encoded, frames/s", f"at least {GOAL:g}")

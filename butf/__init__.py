@@ -3,4 +3,4 @@
 The library behind the app and the command line. It never imports streamlit.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -23,7 +23,6 @@ HIDE_HELP = (
     "Things disappear behind what the depth of the photo says is nearer. Reconstructed: from the photograph alone, by "
     "the model. Measured: as the data set has it. Nothing: drawn over everything."
 )
-FLAT = "The ground is taken for flat, {:.2f} m below the camera{}."
 
 
 @dataclass(frozen=True, eq=False)

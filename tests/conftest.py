@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+# Before numpy and torch are imported, and for every process that a test starts: two workers share the cores already,
+# and on pictures as small as ours threads mostly wait for each other (some tests took ten times as long).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -24,6 +29,14 @@ from butf.keypoints import zoo as keypoint_zoo
 from butf.networks import zoo
 from pages import waiting
 
+# The files that take longest, begun first: whatever two workers begin last must be short, or one waits for the other.
+# `test_browser` goes before the others that share its server, since it asks what a fresh one does.
+LONGEST = (
+    "test_browser_train", "test_browser", "test_trainer", "test_browser_data", "test_browser_explore", "test_cli",
+    "test_browser_compare", "test_train_page", "test_experiment", "test_import_robotcar", "test_town_writer",
+    "test_runs", "test_browser_localize", "test_browser_learn", "test_benchmarks", "test_aggregation_training",
+    "test_previews", "test_keypoints_training", "test_page_explore", "test_page_samples", "test_localize",
+)  # fmt: skip
 WIDTH, HEIGHT, FOCAL = 96, 64, 48.0
 PLACES = 12
 STEP_M = 20.0
@@ -31,6 +44,11 @@ GAP_M = 200.0
 EASTING, NORTHING = 448_000.0, 5_405_000.0
 CLASSES = ["sky", "ground", "wall"]
 TRAVERSALS = {"reference": 1.0, "overcast": 0.8, "night": 0.3}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
@@ -187,14 +205,14 @@ def site(original_site: Path, one_thread: None, tmp_path: Path, monkeypatch: pyt
     return root
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on a free port over a small site; yields its address."""
     from app_site import make_site  # which needs what is written here
 
     if installed_browser() is None:
         pytest.skip(f"there is no browser at {', '.join(BROWSERS)}")
-    with serving(make_site(tmp_path_factory.mktemp("site")) | {"OMP_NUM_THREADS": "1"}) as address:
+    with serving(make_site(tmp_path_factory.mktemp("site"))) as address:
         yield address
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,24 @@ from butf.training.folder import Run
 SMALL = {"Steps": 6, "Places": 4, "Views": 2, "Image area": 4096, "Validate every": 3, "Checkpoint every": 2}
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch) -> Iterator[dict[str, str]]:
-    """A data set and an empty runs folder; whatever was started is ended."""
-    write_tiny_dataset(tmp_path / "data" / "tiny")
-    variables = environment(tmp_path) | {"OMP_NUM_THREADS": "1", "BUTF_NO_TRAINING": ""}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    yield variables
-    for state in runs.list_runs():
-        runs.stop(Run.open(state.path), grace_s=0)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Iterator[Path]:
+    """A data set and an empty runs folder, which the app and this process find; whatever was started is ended."""
+    root = tmp_path_factory.mktemp("world")
+    write_tiny_dataset(root / "data" / "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (environment(root) | {"BUTF_NO_TRAINING": ""}).items():
+            patch.setenv(name, value)
+        yield root
+        for state in runs.list_runs():
+            runs.stop(Run.open(state.path), grace_s=0)
+
+
+@pytest.fixture(scope="module")
+def app(folder) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The app's address, and what ends it."""
+    with ExitStack() as running:
+        yield running.enter_context(serving()), running.close
 
 
 def until(condition: Callable[[], object], seconds: float = 240) -> None:
@@ -54,78 +63,77 @@ def settle(tab: Visitor) -> None:
     tab.page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')")
 
 
-def test_a_run_goes_from_the_form_to_explore(browser, world, tmp_path):
+def test_a_run_goes_from_the_form_to_explore(browser, app, tmp_path):
     from playwright.sync_api import expect
 
-    with serving(world) as address:
-        tab = Visitor(browser, address)
-        tab.open("", "train")
-        tab.page.get_by_text("No run yet").wait_for()
-        tab.page.get_by_text("Custom", exact=True).click()
+    address, _ = app
+    tab = Visitor(browser, address)
+    tab.open("", "train")
+    tab.page.get_by_text("No run yet").wait_for()
+    tab.page.get_by_text("Custom", exact=True).click()
+    settle(tab)
+    tab.page.get_by_text("Batches", exact=True).click()
+    for label, value in SMALL.items():
+        field = tab.page.get_by_label(label, exact=True)
+        field.fill(str(value))
+        field.press("Tab")
         settle(tab)
-        tab.page.get_by_text("Batches", exact=True).click()
-        for label, value in SMALL.items():
-            field = tab.page.get_by_label(label, exact=True)
-            field.fill(str(value))
-            field.press("Tab")
-            settle(tab)
-        tab.page.get_by_role("textbox", name="Name of the run").fill("mine")
-        tab.page.get_by_role("textbox", name="Name of the run").press("Tab")
-        settle(tab)
-        button(tab, "Start training").dblclick()
-        tab.page.locator("h3", has_text="mine").wait_for()
-        other = Visitor(browser, address, width=390, height=844)  # a second tab finds it by itself
-        other.open("run=mine", "train")
-        other.page.locator("h3", has_text="mine").wait_for()
-        badge(tab, "finished")
-        badge(other, "finished")
-        assert [state.name for state in runs.list_runs()] == ["mine"], "a double click is one run"
-        asked = {name.lower().replace(" ", "_"): value for name, value in SMALL.items()}
-        assert {name: Run.open("mine").config[name] for name in asked} == asked
+    tab.page.get_by_role("textbox", name="Name of the run").fill("mine")
+    tab.page.get_by_role("textbox", name="Name of the run").press("Tab")
+    settle(tab)
+    button(tab, "Start training").dblclick()
+    tab.page.locator("h3", has_text="mine").wait_for()
+    other = Visitor(browser, address, width=390, height=844)  # a second tab finds it by itself
+    other.open("run=mine", "train")
+    other.page.locator("h3", has_text="mine").wait_for()
+    badge(tab, "finished")
+    badge(other, "finished")
+    assert [state.name for state in runs.list_runs()] == ["mine"], "a double click is one run"
+    asked = {name.lower().replace(" ", "_"): value for name, value in SMALL.items()}
+    assert {name: Run.open("mine").config[name] for name in asked} == asked
 
-        tab.page.get_by_role("heading", name="Growing sharper").wait_for()
-        expect(tab.page.locator(".previews .strip")).to_have_count(2)
-        shown = tab.page.locator(".previews img").evaluate_all("all => all.map(one => one.naturalWidth)")
-        assert len(shown) == 2 * (2 + 3) and min(shown) > 0, "two strips: picture, truth, steps 6, 9 and 12"
-        assert other.page.evaluate("document.documentElement.scrollWidth") <= 390
-        with tab.page.expect_download() as waiting:
-            button(tab, "Download").click()
-        waiting.value.save_as(tmp_path / "mine.zip")
-        assert waiting.value.suggested_filename == "mine.zip" and (tmp_path / "mine.zip").stat().st_size > 1e6
-        tab.page.get_by_role("link", name="Use it on Explore").click()
-        tab.page.get_by_role("heading", name="mine").first.wait_for()
-        assert "mine" in tab.query()["models"]
-        for visited in (tab, other):
-            visited.context.close()
-            assert visited.faults == []
+    tab.page.get_by_role("heading", name="Growing sharper").wait_for()
+    expect(tab.page.locator(".previews .strip")).to_have_count(2)
+    shown = tab.page.locator(".previews img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert len(shown) == 2 * (2 + 3) and min(shown) > 0, "two strips: picture, truth, steps 6, 9 and 12"
+    assert other.page.evaluate("document.documentElement.scrollWidth") <= 390
+    with tab.page.expect_download() as waiting:
+        button(tab, "Download").click()
+    waiting.value.save_as(tmp_path / "mine.zip")
+    assert waiting.value.suggested_filename == "mine.zip" and (tmp_path / "mine.zip").stat().st_size > 1e6
+    tab.page.get_by_role("link", name="Use it on Explore").click()
+    tab.page.get_by_role("heading", name="mine").first.wait_for()
+    assert "mine" in tab.query()["models"]
+    for visited in (tab, other):
+        visited.context.close()
+        assert visited.faults == []
 
 
-def test_a_run_outlives_the_app_and_resumes_after_its_trainer_was_killed(browser, world, tmp_path):
+def test_a_run_whose_trainer_was_killed_resumes_and_outlives_the_app(browser, app):
     small = {"steps": 4000, "places": 3, "views": 2, "image_area": 4096, "checkpoint_every": 2, "validate_every": 4000}
-    run = runs.start({**TrainConfig(method="image-only", data="tiny").as_dict(), **small}, "mine")
-    with serving(world) as address:
-        tab = Visitor(browser, address)
-        tab.open("run=mine", "train")
-        badge(tab, "running")
-        tab.context.close()
-    assert run.state().active, "the app has gone, the trainer has not"
-    with serving(world) as address:
-        tab = Visitor(browser, address)
-        tab.open("run=mine", "train")
-        badge(tab, "running")
-        until(run.checkpoint_path.is_file)
-        until(lambda: run.state().step >= 10)
-        os.kill(run.pid(), signal.SIGKILL)
-        badge(tab, "interrupted")
-        tab.page.get_by_text("Resume goes on from the last checkpoint").wait_for()
-        before = run.state().step
-        button(tab, "Resume").click()
-        badge(tab, "running")
-        until(lambda: run.state().step > before)
-        button(tab, "Stop").click()
-        badge(tab, "stopped")
-        tab.context.close()
-        assert tab.faults == []
+    run = runs.start({**TrainConfig(method="image-only", data="tiny").as_dict(), **small}, "long")
+    before = len(runs.list_runs())
+    address, end_app = app
+    tab = Visitor(browser, address)
+    tab.open("run=long", "train")
+    badge(tab, "running")
+    until(run.checkpoint_path.is_file)
+    until(lambda: run.state().step >= 10)
+    os.kill(run.pid(), signal.SIGKILL)
+    badge(tab, "interrupted")
+    tab.page.get_by_text("Resume goes on from the last checkpoint").wait_for()
+    reached = run.state().step
+    button(tab, "Resume").click()
+    badge(tab, "running")
+    until(lambda: run.state().step > reached)
+    tab.context.close()
+    assert tab.faults == []
+    end_app()
+    reached = run.state().step
+    until(lambda: run.state().step > reached)
+    assert run.state().active, "the app has gone, the trainer that it started has not"
+    runs.stop(run)
+    assert run.state().state == "stopped"
     steps = [record["step"] for record in run.metrics() if "loss" in record]
     assert steps == sorted(set(steps)), "no step is told twice"
-    assert len(list(Path(run.path.parent).glob("*/config.json"))) == 1
+    assert len(runs.list_runs()) == before

@@ -275,8 +275,6 @@ def test_spots_on_the_map_and_ahead_of_the_camera_are_the_same():
     north = looking(0)
     assert scene.spot(north, 10, 2) == pytest.approx([102.0, 210.0])
     assert scene.pixel_of(np.array([100.0, 190.0, 30.0]), CAMERA, north) is None
-    assert scene.in_view(np.array([100.0, 210.0, 30.0]), CAMERA, north)
-    assert not scene.in_view(np.array([120.0, 210.0, 30.0]), CAMERA, north)
 
 
 def test_the_ground_is_found_by_depth_of_any_size_or_said_to_be_guessed():

@@ -22,6 +22,7 @@ from butf.training import runs, turns
 from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
 from butf.training.presets import PRESETS
+from butf.training.trainer import train
 from pages import shared, training_form
 
 PAGE = str(REPO / "pages" / "train.py")
@@ -380,9 +381,7 @@ def test_start_stop_resume_and_use_on_explore(tiny_dataset):
 
 def test_a_finished_run_is_adapted_by_a_button(tiny_dataset):
     small = {"steps": 3, "places": 3, "views": 2, "image_area": 4096, "extra_pictures": 4, "validate_every": 3}
-    first = runs.start({**TrainConfig(method="bu-tf", data="tiny").as_dict(), **small}, "first")
-    until(lambda: not first.state().active)
-    assert first.state().state == "finished", first.log_tail()
+    train(Run.create("first", {**TrainConfig(method="bu-tf", data="tiny").as_dict(), **small}, ["train"]))
     app = opened(run="first")
     assert "no place labels: " in told(app) and " of night" in told(app)
     app.radio(key="way first").set_value("Decoder alone").run()

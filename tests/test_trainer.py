@@ -46,7 +46,7 @@ def new_run(dataset: Path, name: str, **values: object) -> Run:
             "steps": 4,
             "places": 3,
             "views": 2,
-            "image_area": 64 * 96,
+            "image_area": 64 * 64,
             "validate_every": 3,
             "checkpoint_every": 2,
             "refresh_every": 2,
@@ -89,10 +89,11 @@ def stop_after(steps: int, run: Run) -> None:
 def test_a_stopped_run_resumes_to_the_bit(
     tiny_dataset: Path, method: str, phases: int, values: dict[str, object]
 ) -> None:
+    values = {"steps": 3, "validate_every": 2} | values
     whole = new_run(tiny_dataset, "whole", method=method, **values)
     train(whole)
     parts = new_run(tiny_dataset, "parts", method=method, **values)
-    stop_after(4 * phases - 1, parts)  # inside the last training step, between two checkpoints
+    stop_after(3 * phases - 2, parts)  # inside the last training step, between two checkpoints
     assert parts.state().state == "stopped" and not parts.complete
     train(parts)
     assert parts.state().state == "finished"

@@ -1,6 +1,7 @@
 """The methods by name: how each is built, how many training steps it takes, how large it is."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import nn
@@ -73,4 +74,10 @@ def count_parameters(module: nn.Module) -> int:
 
 def size_ratio(network: nn.Module, trunk: str) -> float:
     """Parameters of a network over those of image-only on the same trunk: the talk's "size"."""
-    return count_parameters(network) / count_parameters(build_network("image-only", trunk, pretrained=False))
+    return count_parameters(network) / _image_only_parameters(trunk)
+
+
+@cache
+def _image_only_parameters(trunk: str) -> int:
+    with torch.random.fork_rng(devices=[]):  # counting leaves no trace in what is drawn later
+        return count_parameters(build_network("image-only", trunk, pretrained=False))

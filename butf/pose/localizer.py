@@ -62,7 +62,7 @@ class Settings:
     guided_px: float = 10.0
     """Once there is a pose, keypoints are matched anew within so many pixels of where it projects points; 0: not."""
     form: str = "decoded"
-    """What is made of reconstructed depth, see `lifting.FORMS`."""
+    """What is made of reconstructed depth, see `lifting.Reconstructed`."""
     weighed: bool = True
     """Whether each match is weighed by how well its depth is known."""
 

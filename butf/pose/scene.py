@@ -129,9 +129,3 @@ def pixel_of(point: np.ndarray, camera: Camera, pose: Pose) -> np.ndarray | None
     """The pixel (2,) of a world point (3,); None where it is behind the camera or too near."""
     there = pose.to_camera(np.asarray(point, float)[None])
     return project(there, camera)[0] if there[0, 2] > NEAR_M else None
-
-
-def in_view(point: np.ndarray, camera: Camera, pose: Pose) -> bool:
-    """Whether a world point (3,) lies within the picture, whatever is in front of it."""
-    pixel = pixel_of(point, camera, pose)
-    return pixel is not None and bool((pixel >= 0).all() and (pixel <= [camera.width, camera.height]).all())

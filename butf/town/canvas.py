@@ -125,9 +125,13 @@ class Atlas:
 
 def _halved(level: np.ndarray) -> np.ndarray:
     """Half the size: colours averaged, class and glow taken from one of the four texels."""
-    count, size = level.shape[0], level.shape[1] // 2
     half = level[:, ::2, ::2].copy()
-    half[..., :4] = np.round(level[..., :4].reshape(count, size, 2, size, 2, 4).mean((2, 4), dtype=np.float32))
+    # Channel by channel and in whole numbers: numpy's mean over two axes takes five times as long.
+    for channel in range(4):
+        fine = level[..., channel].astype(np.uint16)
+        rows = fine[:, ::2] + fine[:, 1::2]
+        four = rows[:, :, ::2] + rows[:, :, 1::2]
+        half[..., channel] = (four + 1 + (four >> 2 & 1)) >> 2  # a half goes to the even neighbour
     return half
 
 

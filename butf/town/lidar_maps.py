@@ -18,11 +18,9 @@ import torch
 from butf.dataset.modalities import Map, map_bytes
 from butf.densify import fill, project
 from butf.files import read_image, write_atomic
-from butf.town.conditions import CONDITIONS
 from butf.town.config import TownConfig
-from butf.town.district import District
+from butf.town.districts import renderer
 from butf.town.lidar import Lidar, Scanner
-from butf.town.render import Renderer
 from butf.workers import end_with_parent
 
 MEASURED = ("points", "returns", "lidar")
@@ -70,8 +68,7 @@ def _scan_whole(scan: Scan) -> int:
 
 
 def _scan(scan: Scan) -> Iterator[int]:
-    renderer = Renderer(District(scan.config, scan.split), CONDITIONS[scan.condition], samples=1)
-    scanner = Scanner(renderer, scan.lidar)
+    scanner = Scanner(renderer(scan.config, scan.split, scan.condition, samples=1), scan.lidar)
     for place, picture, paths in zip(scan.places, scan.pictures, scan.maps, strict=True):
         for side in _maps(scanner, place, picture):
             write_atomic(paths[side.name], map_bytes(side), durable=False)

@@ -33,7 +33,6 @@ class Scene:
     def __init__(self, mesh: Mesh):
         self._still = _embree(mesh)
         self._count = len(mesh.points)
-        self._still_table = mesh.table
         self._surfaces = float(mesh.table[:, 15].max()) + 1
         self.table = np.concatenate([mesh.table, np.zeros((8192, 16), np.float32)])
         self._moving: _Embree | None = None

@@ -14,12 +14,12 @@ from butf.town.camera import make_camera
 from butf.town.classes import CLASS_NAMES
 from butf.town.conditions import CONDITIONS, Condition
 from butf.town.config import SPLITS, TownConfig
-from butf.town.district import District
+from butf.town.districts import Ground, grounds
+from butf.town.pictures import FIRST_NUMBER
 from butf.town.plan import Plan
 from butf.town.traffic import frame_time
 from butf.town.traversal import UTM_BAND, UTM_ORIGIN, UTM_ZONE, make_poses, quaternions, to_lat_lon, to_utm
 
-FIRST_NUMBER = {"train": 0, "val": 100_000, "test": 200_000}  # of a split's frames, whatever the preset keeps
 AREA_MARGIN = 20.0  # metres round the outer junctions
 
 
@@ -27,13 +27,13 @@ def write_tables(out: Path, config: TownConfig, chosen: dict[tuple[str, str], li
     """The tables of a town whose places `chosen[split, condition]` were rendered; `lidar` names the sensor that
     measured its lidar maps, if any."""
     splits = [split for split in SPLITS if any(split == key[0] for key in chosen)]
-    districts = {split: District(config, split) for split in splits}
-    write_areas(out / "areas.geojson", _areas(districts))
+    ground = grounds(config, splits)
+    write_areas(out / "areas.geojson", _areas(ground))
     table: dict[str, list[Any]] = {}
     for name, condition in CONDITIONS.items():
         for split in splits:
             if (split, name) in chosen:
-                rows = _rows(config, districts[split].plan, condition, chosen[split, name])
+                rows = _rows(config, ground[split].plan, condition, chosen[split, name])
                 for column, values in rows.items():
                     table.setdefault(column, []).extend(values)
     shown = [name for name in CONDITIONS if any(name == key[1] for key in chosen)]
@@ -85,16 +85,16 @@ def _description(config: TownConfig, conditions: list[str], lidar: str) -> dict[
     }
 
 
-def _areas(districts: dict[str, District]) -> Areas:
+def _areas(grounds: dict[str, Ground]) -> Areas:
     areas: dict[str, tuple[Polygon, ...]] = {}
     streets, buildings = [], []
-    for split, district in districts.items():
-        nodes = district.plan.nodes
+    for split, ground in grounds.items():
+        nodes = ground.plan.nodes
         low, high = nodes.min((0, 1)) - AREA_MARGIN, nodes.max((0, 1)) + AREA_MARGIN
         corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
         areas[split] = ((_geographic(corners),),)
-        streets += [_geographic(np.array([nodes[a], nodes[b]])) for a, b in district.plan.streets()]
-        buildings += [(_geographic(footprint),) for footprint in district.places.footprints]
+        streets += [_geographic(np.array([nodes[a], nodes[b]])) for a, b in ground.plan.streets()]
+        buildings += [(_geographic(footprint),) for footprint in ground.footprints]
     return Areas(areas, tuple(streets), tuple(buildings))
 
 

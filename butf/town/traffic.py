@@ -24,7 +24,7 @@ class Traffic:
     """
 
     def __init__(self, config: TownConfig, plan: Plan, condition: Condition, poses: Poses, fleet: Fleet):
-        self._config, self._plan, self._poses, self._fleet = config, plan, poses, fleet
+        self._plan, self._poses, self._fleet = plan, poses, fleet
         rng = stream(config, "traffic", plan.split, condition.name)
         length = 2 * poses.along[-1] + 400
         self._lanes = {
