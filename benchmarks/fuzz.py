@@ -124,13 +124,13 @@ def _address_space() -> int:
 
 def fire(target: Target, cases: int, seed: int, most_s: float) -> Tally:
     """Read so many changed files, or as many as fit into `most_s` seconds."""
-    rng, tally = random.Random(f"{seed} {target.name}"), Tally()
-    for sound in target.seeds:
-        _try(target, sound, tally)
-    began = time.monotonic()
-    while tally.accepted + tally.refused + tally.found.total() < cases and time.monotonic() - began < most_s:
-        case = rng.choice(target.mutations)(rng, rng.choice(target.seeds))
-        _try(target, case, tally)
+    rng, tally, began = random.Random(f"{seed} {target.name}"), Tally(), time.monotonic()
+    with _watched(), open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        for sound in target.seeds:
+            _try(target, sound, tally)
+        while tally.accepted + tally.refused + tally.found.total() < cases and time.monotonic() - began < most_s:
+            case = rng.choice(target.mutations)(rng, rng.choice(target.seeds))
+            _try(target, case, tally)
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -138,8 +138,8 @@ def fire(target: Target, cases: int, seed: int, most_s: float) -> Tally:
 def _try(target: Target, case: bytes, tally: Tally) -> None:
     began = time.process_time()
     try:
-        with _watched(), open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
-            target.run(case)
+        signal.setitimer(signal.ITIMER_PROF, HANG_S)
+        target.run(case)
         tally.accepted += 1
     except BadInput as error:
         text = str(error)
@@ -153,22 +153,22 @@ def _try(target: Target, case: bytes, tally: Tally) -> None:
         where = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if "butf" in f.filename), None)
         place = f"{Path(where.filename).name}:{where.lineno}" if where else "?"
         _note(tally, f"{type(error).__name__} at {place}: {str(error)[:80]!r}", case)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     tally.slowest = max(tally.slowest, time.process_time() - began)
 
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """Raise `Hang` after so many seconds of processor time, which other programs do not use up."""
+    """Have a timer of processor time, which other programs do not use up, raise `Hang`."""
 
     def hang(number: int, frame: object) -> None:
         raise Hang(f"more than {HANG_S:g} s")
 
     before = signal.signal(signal.SIGPROF, hang)
-    signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
 
 
