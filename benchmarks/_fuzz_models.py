@@ -131,7 +131,7 @@ def _use_card(case: bytes) -> None:
 def _use_keypoint_card(case: bytes) -> None:
     card = KeypointCard.parse(case.decode("utf-8", "replace"), "card.json")
     f"{card.name} {card.parameters:,}".encode()
-    [f"{value:.2f}" for measures in card.val.values() for value in measures.values()]
+    [f"{value:.2f}" for measures in card.val.values() for value in measures.values() if value is not None]
 
 
 def _checkpoint(path: Path) -> bytes:

@@ -61,7 +61,8 @@ def main(argv: list[str]) -> None:
         place = Place.made(Path(name))
         for kind in kinds:
             kills = max(1, round(args.kills * SHARES[kind] / total))
-            tallies[kind] = disturb(kind, place, kills, args.seed)
+            tally = tallies[kind] = disturb(kind, place, kills, args.seed)
+            print(f"{kind}: {tally.kills} kills, {len(tally.wrong)} things wrong", flush=True)
     rows = [
         (kind, str(t.kills), str(t.starts), str(t.finished), str(len(t.wrong)), f"{t.seconds:.0f}")
         for kind, t in tallies.items()

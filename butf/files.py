@@ -233,8 +233,10 @@ def read_pixels(source: Path | str | BinaryIO, label: str | None = None) -> Imag
         if picture.width * picture.height > MAX_PIXELS:
             raise BadInput(f"{label} has {picture.width * picture.height / 1e6:.0f} megapixels; {limit}")
         picture.load()
-    except (BadInput, MemoryError):
+    except BadInput:
         raise
+    except MemoryError as error:  # a chunk that says it has gigabytes
+        raise BadInput(f"{label} asks for more memory than there is; copy or export it again") from error
     except FileNotFoundError as error:
         raise BadInput(f"{label} does not exist; check the path") from error
     except UnidentifiedImageError as error:

@@ -61,8 +61,8 @@ class CountingModel:
     def __getattr__(self, name: str) -> object:
         return getattr(self.model, name)
 
-    def describe(self, images: object, progress: object = None) -> np.ndarray:
-        descriptors = self.model.describe(images)
+    def describe(self, images: object, **more: object) -> np.ndarray:
+        descriptors = self.model.describe(images, **more)
         self.described += len(descriptors)
         return descriptors
 

@@ -168,9 +168,7 @@ def read_scan(path: Path, calibration: Calibration) -> Cloud:
     return Cloud(points, np.clip(values[:, 3], 0, 1))
 
 
-def _calibration(
-    projection: np.ndarray, rectified: np.ndarray, lidar_to_first: np.ndarray, path: Path
-) -> Calibration:
+def _calibration(projection: np.ndarray, rectified: np.ndarray, lidar_to_first: np.ndarray, path: Path) -> Calibration:
     """From P (3, 4), which is the camera matrix times (I | offset), and the lidar's pose before rectification."""
     first, turned = np.eye(4), np.eye(4)
     turned[:3, :3] = rectified
