@@ -36,6 +36,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
+def add_sought(parser: argparse.ArgumentParser) -> None:
+    """`--data`, `--model`, and the picture that is sought there: `IMAGE`, `--split` and `--top`."""
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
+    parser.add_argument("--split", help="search only this split's database (all splits)")
+    parser.add_argument("--top", type=at_least_one, default=10, metavar="N", help="how many candidates (10)")
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """`--device`."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")

@@ -23,15 +23,12 @@ Candidates of rank 0 were not retrieved but matched as well, being near the firs
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from butf.commands.common import (
     above_zero,
-    add_data,
     add_json,
-    add_model,
-    at_least_one,
+    add_sought,
     check_output,
     open_dataset,
     open_model,
@@ -50,11 +47,7 @@ DEPTHS = ("measured", "reconstructed")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `localize`."""
-    add_data(parser)
-    add_model(parser)
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
-    parser.add_argument("--split", help="search only this split's database (all splits)")
-    parser.add_argument("--top", type=at_least_one, default=10, metavar="N", help="how many candidates (10)")
+    add_sought(parser)
     parser.add_argument(
         "--depth", choices=DEPTHS, default="measured",
         help="the candidates' depth: as the data set has it, or as a bu-tf model reconstructs it (measured)",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from butf.commands.common import (
-    add_data,
     add_json,
-    add_model,
-    at_least_one,
+    add_sought,
     check_output,
     open_dataset,
     open_model,
@@ -29,11 +26,7 @@ from butf.retrieval.index import Index
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `search`."""
-    add_data(parser)
-    add_model(parser)
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="a JPEG or PNG file")
-    parser.add_argument("--split", help="search only this split's database (all splits)")
-    parser.add_argument("--top", type=at_least_one, default=10, metavar="N", help="how many candidates (10)")
+    add_sought(parser)
     add_json(parser)
 
 
