@@ -63,7 +63,7 @@ def ranking(
     queries, database = np.asarray(queries, np.int64), np.asarray(database, np.int64)
     itself = np.isin(queries, database)
     spare = int(itself.any())
-    distances, rows = Index.build(database_descriptors).search(query_descriptors, k + spare)
+    distances, rows = Index.build(database_descriptors, "exact").search(query_descriptors, k + spare)
     ids = database[rows]
     if spare:
         ids, distances = _without_itself(queries, ids, distances)
