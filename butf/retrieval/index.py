@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import faiss
 import numpy as np
@@ -24,7 +25,7 @@ class Index:
         one_pool()
         table = finite_table(descriptors)
         self.kind = kind
-        self._index = faiss.IndexFlat(table.shape[1], faiss.METRIC_L2) if kind == "exact" else _graph(table)
+        self._index: Any = faiss.IndexFlat(table.shape[1], faiss.METRIC_L2) if kind == "exact" else _graph(table)
         self._index.add(table)
 
     @classmethod
@@ -69,7 +70,7 @@ def finite_table(values: np.ndarray) -> np.ndarray:
     return table
 
 
-def _graph(table: np.ndarray) -> faiss.IndexHNSWSQ:
-    graph = faiss.IndexHNSWSQ(table.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS)
+def _graph(table: np.ndarray) -> Any:
+    graph = faiss.index_factory(table.shape[1], f"HNSW{LINKS},SQ8")
     graph.train(table)
     return graph

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-import faiss
+import faiss as _faiss
 import numpy as np
 
 from butf.retrieval.choice import CANDIDATES, code_bytes, lists_for
 from butf.retrieval.index import one_pool
 
+faiss: Any = _faiss  # its types lack some of its classes, and fields of others
 PROBES = 64
 """Lists that a query looks through."""
 SAMPLE_A_LIST = 48
@@ -89,17 +91,17 @@ class Lists:
         return rows
 
 
-def ivf(index: faiss.IndexPreTransform) -> faiss.IndexIVFPQ:
+def ivf(index: Any) -> Any:
     """The inverted lists' index behind the rotation."""
     return faiss.downcast_index(faiss.extract_index_ivf(index))
 
 
-def _open_trained(path: Path) -> faiss.IndexPreTransform:
+def _open_trained(path: Path) -> Any:
     # The table that would be computed takes lists x code bytes x 1 kB of memory and saves a fraction of a millisecond.
     return faiss.read_index(str(path), faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
 
 
-def _read(path: Path) -> faiss.IndexIVFFlat:
+def _read(path: Path) -> Any:
     """The lists of a file, memory-mapped, as `invlists` of an index that owns them and is of no other use.
 
     Python must not be made their owner (`this.own`): in faiss 1.15.1 their end then takes a reference too many from
@@ -114,7 +116,7 @@ def _read(path: Path) -> faiss.IndexIVFFlat:
     return owner
 
 
-def _write(lists: faiss.InvertedLists, path: Path) -> None:
+def _write(lists: Any, path: Path) -> None:
     writer = faiss.FileIOWriter(str(path))
     faiss.write_InvertedLists(lists, writer)
     del writer  # closes the file
