@@ -82,6 +82,11 @@ COMMANDS = {
         "find where in a data set a picture was taken",
         "search --data town --model bu-tf photo.jpg --top 5",
     ),
+    "index": Command(
+        "butf.commands.index",
+        "keep descriptors in a database on disk, of any size: build, add, search, check",
+        "index build places/ holiday.npz",
+    ),
     "reconstruct": Command(
         "butf.commands.reconstruct",
         "write the depth that a model sees in a picture",

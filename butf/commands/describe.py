@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
-
-import numpy as np
 
 from butf.commands.common import add_model, check_output, open_model, progress_bar
 from butf.errors import BadInput
-from butf.files import read_image, write_atomic
+from butf.files import read_image
+from butf.retrieval.described import write_described
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -33,10 +31,8 @@ def run(args: argparse.Namespace) -> None:
     with progress_bar("describing") as progress:
         pictures = (read_image(path) for path in paths)
         descriptors = model.describe(pictures, progress=lambda done: progress(done, len(paths)))
-    names = np.array([path.relative_to(args.images).as_posix() for path in paths])
-    buffer = io.BytesIO()
-    np.savez(buffer, paths=names, descriptors=np.asarray(descriptors, np.float32))
-    write_atomic(args.out, buffer.getvalue())
+    names = [path.relative_to(args.images).as_posix() for path in paths]
+    write_described(args.out, names, descriptors, model.name, model.digest)
     print(f"{args.out}: {len(paths)} descriptors of {descriptors.shape[1]} values by {model.name}")
 
 

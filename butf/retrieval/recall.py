@@ -60,7 +60,7 @@ def ranking(
 
     Descriptors are `(Q, C)` and `(D, C)`. Fewer than `k` are returned where the database has no more.
     """
-    index = Index.build(database_descriptors)
+    index = Index.build(database_descriptors, "exact")
     return ranked(frames, np.asarray(queries, np.int64), np.asarray(database, np.int64), query_descriptors, index, k)
 
 
