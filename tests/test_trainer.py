@@ -24,10 +24,11 @@ from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
 from butf.training.guesses import UNKNOWN
+from butf.training.job import train
 from butf.training.previews import preview_files
 from butf.training.recipes import build_recipe, count_trained
 from butf.training.session import StopFlag, StopRequested, session
-from butf.training.trainer import Trainer, train
+from butf.training.trainer import Trainer
 
 LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
 LATER += ("transfer_schedule", "pooling", "clusters", "whiten", "loss", "tau")

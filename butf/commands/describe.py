@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
 
-from butf.commands.common import add_model, check_output, open_model, progress_bar
+from butf import ranks
+from butf.commands.common import add_model, check_output, progress_bar
 from butf.errors import BadInput
 from butf.files import read_image, write_atomic
 from butf.retrieval.bank import Progress
 
+if TYPE_CHECKING:
+    from butf.networks.zoo import Model
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
+BATCH = 16
+"""Pictures that go through the network together, where they are of one size."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +35,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Describe the pictures in the order of their paths."""
+    """Describe the pictures in the order of their paths; ranks share them, and the first one writes the file."""
+    from butf.networks import zoo
+
     paths = find_images(args.images)
-    check_output(args.out)
-    model = open_model(args.model, args.device)
-    with progress_bar("describing") as progress:
-        descriptors = model.describe(_pictures(paths, progress))
-    names = np.array([path.relative_to(args.images).as_posix() for path in paths])
-    buffer = io.BytesIO()
-    np.savez(buffer, paths=names, descriptors=np.asarray(descriptors, np.float32))
-    write_atomic(args.out, buffer.getvalue())
-    print(f"{args.out}: {len(paths)} descriptors of {descriptors.shape[1]} values by {model.name}")
+    names = [path.relative_to(args.images).as_posix() for path in paths]
+    if ranks.first():
+        check_output(args.out)
+    model = zoo.load(args.model, ranks.device_of(args.device))
+    with ranks.together():
+        ranks.check_same(f"pictures in {args.images}", "\n".join(names).encode())
+        ranks.check_same(f"model {args.model}", model.digest.encode())
+        with progress_bar("describing", hidden=not ranks.first()) as progress:
+            descriptors = describe_all(model, paths, progress)
+    if ranks.first():
+        buffer = io.BytesIO()
+        np.savez(buffer, paths=np.array(names), descriptors=descriptors)
+        write_atomic(args.out, buffer.getvalue())
+        print(f"{args.out}: {len(paths)} descriptors of {descriptors.shape[1]} values by {model.name}")
+
+
+def describe_all(model: Model, paths: list[Path], progress: Progress) -> np.ndarray:
+    """Descriptors `(N, D)` float32 of picture files, on every rank. Raises BadInput for one that cannot be read.
+
+    Pictures meet in the same batches however many ranks there are, so that all numbers are the same to the bit.
+    """
+    blocks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+    own = blocks[ranks.own(len(blocks)).rows]
+    parts, longest = [], -(-len(blocks) // ranks.size())
+    for turn in range(longest):
+        if turn < len(own):
+            parts.append(model.describe(map(read_image, own[turn]), BATCH))
+        # In step, so that nobody waits long for the slowest, and all learn at once of one that fails.
+        ranks.most(turn)
+        progress(min(len(paths), (turn + 1) * BATCH * ranks.size()), len(paths))
+    found = np.concatenate(parts) if parts else np.empty((0, model.card.descriptor_dim))
+    joined: np.ndarray = ranks.join(torch.from_numpy(np.asarray(found, np.float32)).to(model.device)).cpu().numpy()
+    return joined
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -50,9 +82,3 @@ def find_images(folder: Path) -> list[Path]:
     if not found:
         raise BadInput(f"{folder} holds no pictures; expected files ending in {', '.join(SUFFIXES)}")
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _pictures(paths: list[Path], progress: Progress) -> Iterator[Image.Image]:
-    for number, path in enumerate(paths, 1):
-        yield read_image(path)
-        progress(number, len(paths))

@@ -55,10 +55,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Returns a dict with `model`, `optimizer`, `scheduler` (state dicts, or None), `progress`, `rng` and `format`.
     Raises BadInput when the file is missing, truncated or no checkpoint of ours.
     """
-    if not path.is_file():
-        raise BadInput(f"{path} is missing; start the run again without --resume")
+    return parse_checkpoint(read_checkpoint(path), path)
+
+
+def read_checkpoint(path: Path) -> bytes:
+    """The file as it is, for `parse_checkpoint`. Raises BadInput when it is missing or cannot be read."""
     try:
-        parts = torch.load(path, map_location="cpu", weights_only=True)
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} is missing; start the run again without --resume") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def parse_checkpoint(content: bytes, path: Path) -> dict[str, Any]:
+    """As `load_checkpoint`, from what was read from `path`, maybe by another rank."""
+    try:
+        parts = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from EOFError to RuntimeError on bytes that are not its own
         raise BadInput(f"{path} is truncated or no checkpoint; delete it and start the run again") from error
     if not isinstance(parts, dict) or parts.get("format") != FORMAT or set(parts) != set(PARTS):
