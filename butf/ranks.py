@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -86,17 +85,15 @@ def launched_size() -> int:
     return int(os.environ["WORLD_SIZE"]) if launched() else 1
 
 
-def command_prefix() -> list[str]:
-    """How the ranks were started, as far as they can know: what stands before `-m butf`."""
+def launching(command: list[str]) -> list[str]:
+    """`python -m butf ...` as the launcher was asked to start it, as far as its ranks can know."""
     if not launched():
-        return [sys.executable]
+        return command
     local = int(os.environ["LOCAL_WORLD_SIZE"])
     nodes = launched_size() // local
-    return [
-        *(sys.executable, "-m", "torch.distributed.run"),
-        *(["--nnodes", str(nodes)] if nodes > 1 else []),
-        *("--nproc-per-node", str(local)),
-    ]
+    counts = [*(["--nnodes", str(nodes)] if nodes > 1 else []), "--nproc-per-node", str(local)]
+    # Two dashes, or torchrun takes our flags for abbreviations of its own.
+    return [command[0], "-m", "torch.distributed.run", *counts, "-m", "--", *command[2:]]
 
 
 def device_of(name: str) -> str:
@@ -167,7 +164,7 @@ def mean(value: Tensor, weight: Tensor | float) -> Tensor:
     """
     if not joined():
         return value
-    weights = torch.as_tensor(weight, dtype=torch.float32, device=value.device).detach()
+    weights = torch.as_tensor(weight, dtype=value.dtype, device=value.device).detach()
     return total(value * weights) / total(weights).clamp(min=1e-12)
 
 

@@ -1,9 +1,11 @@
 """What each rank does in `test_ranks.py`: `torchrun ... ranks_at_work.py OUT`, and what one process does in its place.
 
 Rank 0 writes OUT, a safetensors file of the loss terms and gradients of every method, of whole batches that the ranks
-share; the rest are checks that need several ranks and no file.
+share; the rest are checks that need several ranks and no file. Then rank 1 is killed.
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,10 +33,13 @@ PICTURES, EXTRA = 7, 3  # neither is even: the ranks' shares are not the same
 
 
 def gradients(method: str) -> dict[str, Tensor]:
-    """Loss terms, gradients and running statistics of one step on a random batch, of which each rank has its share."""
+    """Loss terms, gradients and running statistics of one step on a random batch, of which each rank has its share.
+
+    In double precision, so that what is left of a difference is an error and not rounding.
+    """
     phase, values = CASES[method]
     torch.manual_seed(0)
-    recipe = build_recipe(TrainConfig(method=method, **values))
+    recipe = build_recipe(TrainConfig(method=method, **values)).double()
     batch = shared(whole_batch(TrainConfig(method=method, **values).sees_extra))
     recipe.requires_grad_(False).eval()
     trained = nn.ModuleList(recipe.trained(phase)).requires_grad_(True)
@@ -46,9 +51,9 @@ def gradients(method: str) -> dict[str, Tensor]:
     terms = recipe.losses(phase, batch)
     terms["loss"].backward()
     ranks.average_gradients(trained.parameters())
-    found = {f"term {name}": value.detach().float() for name, value in terms.items()}
+    found = {f"term {name}": value.detach() for name, value in terms.items()}
     found |= {f"grad {name}": p.grad for name, p in recipe.named_parameters() if p.grad is not None}
-    found |= {f"state {name}": b.float() for name, b in recipe.named_buffers() if "running" in name}
+    found |= {f"state {name}": b for name, b in recipe.named_buffers() if "running" in name}
     return {f"{method} {name}": value.contiguous().clone() for name, value in found.items()}
 
 
@@ -60,11 +65,11 @@ def whole_batch(extra: bool) -> Batch:
         measured = torch.linspace(0.1, 0.9, count).view(count, 1, 1, 1)
         valid = torch.rand(count, 1, 12, 16, generator=draw) < measured
         images = torch.rand(count, 3, 48, 64, generator=draw) * torch.linspace(0.4, 1, count).view(count, 1, 1, 1)
-        return images, torch.rand(count, 1, 12, 16, generator=draw), valid
+        return images.double(), torch.rand(count, 1, 12, 16, generator=draw).double(), valid
 
     place = torch.arange(PICTURES) // 2
     same = place[:, None] == place[None]
-    more = Extra(*pictures(EXTRA), torch.rand(EXTRA, 3, 48, 64, generator=draw)) if extra else None
+    more = Extra(*pictures(EXTRA), torch.rand(EXTRA, 3, 48, 64, generator=draw).double()) if extra else None
     return Batch(*pictures(PICTURES), same & ~torch.eye(PICTURES, dtype=torch.bool), ~same, more)
 
 
@@ -103,8 +108,16 @@ def check_exchanges() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, when rank 1 is gone: rank 0 has yet to see it by itself
     with ranks.together():
         check_exchanges()
         found = {name: value for method in CASES for name, value in gradients(method).items()}
-    if ranks.first():
-        save_file(found, Path(sys.argv[1]))
+        if ranks.first():
+            save_file(found, Path(sys.argv[1]))
+        ranks.most(0)
+        if not ranks.first():
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            ranks.total(torch.ones(3))
+        except ranks.RankLost as error:
+            print(f"lost: {error}", flush=True)

@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _new_run(args: argparse.Namespace) -> Run:
     config = TrainConfig.from_dict(given(args)).as_dict()
-    command = [*ranks.command_prefix(), *train_command(config, args.folder)[1:]]
-    return Run.claim(args.folder, config, command)
+    return Run.claim(args.folder, config, ranks.launching(train_command(config, args.folder)))
 
 
 def _follow(name: str) -> int:

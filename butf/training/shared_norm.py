@@ -28,7 +28,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or ranks.size() == 1:
             return self.after(super().forward(input))  # type: ignore[no-any-return]
-        mean, variance, count = moments(input.float())
+        mean, variance, count = moments(input if input.dtype == self.weight.dtype else input.to(self.weight.dtype))
         self._remember(mean.detach(), variance.detach(), count)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
