@@ -32,6 +32,8 @@ class Command:
     module: str
     summary: str
     example: str
+    over_ranks: bool = False
+    """Whether several processes that torchrun started can share it."""
 
 
 COMMANDS = {
@@ -54,6 +56,7 @@ COMMANDS = {
         "butf.commands.train",
         "train a method on a data set, or go on with a run that was stopped",
         "train --method bu-tf --data town --run runs/first --steps 300",
+        over_ranks=True,
     ),
     "train-keypoints": Command(
         "butf.commands.train_keypoints",
@@ -76,6 +79,7 @@ COMMANDS = {
         "butf.commands.describe",
         "write the descriptors of all pictures in a folder",
         "describe holiday/ --model bu-tf --out holiday.npz",
+        over_ranks=True,
     ),
     "search": Command(
         "butf.commands.search",
@@ -137,6 +141,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with insistent_interrupts():
             args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+            if several_ranks() and not COMMANDS[args.command].over_ranks:
+                able = " and ".join(name for name, command in COMMANDS.items() if command.over_ranks)
+                raise BadInput(f"{args.command} cannot be shared by ranks; only {able} can: start it without torchrun")
             code = args.run(args) or 0
             sys.stdout.flush()
             return code
@@ -176,6 +183,12 @@ def insistent_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def several_ranks() -> bool:
+    """As `butf.ranks.launched`, which imports torch; most of the command line does without it."""
+    return "MASTER_ADDR" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
 def _complain(sentence: str) -> int:
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    who = f"rank {os.environ.get('RANK')}: " if several_ranks() else ""
+    print(f"error: {who}{' '.join(sentence.split())}", file=sys.stderr)
     return BAD_INPUT

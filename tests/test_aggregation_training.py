@@ -22,8 +22,9 @@ from butf.networks.whitening import Whitened
 from butf.training.batch import Batch
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
+from butf.training.job import train
 from butf.training.recipes import build_recipe
-from butf.training.trainer import Trainer, train
+from butf.training.trainer import Trainer
 from butf.training.words import learn_words
 
 SMALL = {"steps": 2, "places": 3, "views": 2, "image_area": 64 * 96, "clusters": 3, "validate_every": 9}

@@ -12,7 +12,7 @@ from test_trainer import new_run, small_world, stop_after  # noqa: F401  (the fi
 from butf.errors import BadInput
 from butf.networks import zoo
 from butf.training.download import downloadable, last_name, model_archive
-from butf.training.trainer import train
+from butf.training.job import train
 
 
 def test_a_finished_run_gives_weights_and_card_without_a_path(tiny_dataset: Path, tmp_path: Path) -> None:

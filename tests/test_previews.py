@@ -16,8 +16,9 @@ from butf.run_views import preview_html, why_no_previews
 from butf.training import trainer as trainer_module
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
+from butf.training.job import train
 from butf.training.previews import chosen_pictures, due, in_unit, preview_files, read_previews, spread
-from butf.training.trainer import Trainer, train
+from butf.training.trainer import Trainer
 
 
 def steps(run: Run) -> list[int]:

@@ -24,10 +24,11 @@ from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
 from butf.training.folder import Run
 from butf.training.guesses import UNKNOWN
+from butf.training.job import train
 from butf.training.previews import preview_files
 from butf.training.recipes import build_recipe, count_trained
 from butf.training.session import StopFlag, StopRequested, session
-from butf.training.trainer import Trainer, train
+from butf.training.trainer import Trainer
 
 LATER = ("trunk_rate", "kept_stages", "mining", "side_share", "extra", "guess_share", "final_queries")
 LATER += ("transfer_schedule", "pooling", "clusters", "whiten", "loss", "tau")
@@ -271,7 +272,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(
     tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run(tiny_dataset, "nan", method="image-only")
-    monkeypatch.setattr(feed_module, "augment", lambda images, side, valid: (images * float("nan"), side, valid))
+    monkeypatch.setattr(feed_module, "augment", lambda images, side, valid, share: (images * float("nan"), side, valid))
     with pytest.raises(BadInput, match="the loss is nan at step 0; lower learning_rate"):
         train(run)
 

@@ -119,9 +119,9 @@ def check_output(path: Path | None) -> None:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere; starts again when the count does."""
-    with tqdm(desc=what, unit="image", disable=None, leave=False) as bar:
+def progress_bar(what: str, hidden: bool = False) -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere or where `hidden`; starts again when the count does."""
+    with tqdm(desc=what, unit="image", disable=hidden or None, leave=False) as bar:
 
         def report(done: int, total: int) -> None:
             if done < bar.n:

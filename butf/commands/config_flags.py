@@ -17,10 +17,11 @@ from butf.training.folder import Run
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type) -> None:
-    """`--run`, `--config`, `--resume`, and a flag for each field of `kind`, a configuration's dataclass."""
+    """`--run` (or `--folder`), `--config`, `--resume`, and a flag for each field of `kind`, a configuration."""
     parser.add_argument(
-        "--run", required=True, metavar="runs/NAME", dest="folder", help="the run's folder, or its name"
-    )
+        "--run", "--folder", required=True, metavar="runs/NAME", dest="folder",
+        help="the run's folder, or its name; say --folder to torchrun, which takes --run for a flag of its own",
+    )  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config.json; flags beside it win")
     parser.add_argument("--resume", action="store_true", help="go on with the run, with the configuration it has")
     kinds = get_type_hints(kind)

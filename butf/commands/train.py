@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from butf import ranks
 from butf.commands.config_flags import add_flags, existing_run, given
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
@@ -19,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until done or stopped; a run that was stopped by Ctrl-C or SIGTERM has saved its checkpoint."""
-    from butf.training.trainer import train
+    from butf.training.job import train
 
+    if not ranks.first():
+        return _follow(args.folder)
     chosen = existing_run(args.folder, given(args)) if args.resume else _new_run(args)
     try:
         train(chosen)
@@ -33,4 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _new_run(args: argparse.Namespace) -> Run:
     config = TrainConfig.from_dict(given(args)).as_dict()
-    return Run.claim(args.folder, config, train_command(config, args.folder))
+    return Run.claim(args.folder, config, ranks.launching(train_command(config, args.folder)))
+
+
+def _follow(name: str) -> int:
+    """Be a rank other than 0, which alone speaks of the run."""
+    from butf.training.job import follow
+
+    try:
+        follow(name)
+    except StopRequested as request:
+        return request.exit_code
+    return 0

@@ -21,8 +21,9 @@ from butf.retrieval import keypoint_vlad
 from butf.training.adaptation import adapt_statistics
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
+from butf.training.job import train
 from butf.training.runs import train_command
-from butf.training.trainer import find_data, train
+from butf.training.trainer import find_data
 from butf.training.validation import Validation, evenly
 from butf.training.words import learn_whitening
 

@@ -12,8 +12,9 @@ from PIL import Image
 def batches_ahead(
     images: Iterable[Image.Image], ready: Callable[[Image.Image], np.ndarray], batch: int
 ) -> Iterator[np.ndarray]:
-    """The pictures as `ready` leaves them, stacked `(B, ...)` in their order: `batch` neighbours of one shape at most.
+    """The pictures as `ready` leaves them, stacked `(B, ...)` in their order: neighbours of one shape, `batch` at most.
 
+    No batch reaches over a multiple of `batch` pictures, so that whoever begins at one finds the same batches.
     Iterating over `images`, which is where files are decoded, and `ready` both happen in the thread. It is one batch
     ahead and no more, so that memory holds two of them. What either raises is raised here, after the batches before.
     """
@@ -27,8 +28,8 @@ def batches_ahead(
 
 def _groups(pictures: Iterator[np.ndarray], batch: int) -> Iterator[np.ndarray]:
     waiting: list[np.ndarray] = []
-    for picture in pictures:
-        if waiting and (len(waiting) == batch or picture.shape != waiting[0].shape):
+    for number, picture in enumerate(pictures):
+        if waiting and (number % batch == 0 or picture.shape != waiting[0].shape):
             yield np.stack(waiting)
             waiting = []
         waiting.append(picture)

@@ -6,23 +6,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from butf.ranks import Share
+
 SMALLEST_CROP = 0.85
 LARGEST_TURN_DEG = 4.0
 
 
-def augment(images: Tensor, side: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def augment(images: Tensor, side: Tensor, valid: Tensor, share: Share | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Change pictures `(B, 3, H, W)` in 0..1 and, with the same geometry, their side maps `(B, 1, h, w)`.
 
     The whole batch is mirrored or none of it: a mirrored street is another place. Random numbers come from torch's
-    global generator, whose state is part of a checkpoint.
+    global generator, whose state is part of a checkpoint. Where the pictures are but a `share` of the batch, numbers
+    are drawn for all of it, so that each picture is changed alike whoever has it.
     """
+    share = share or Share(0, len(images), len(images))
     if torch.rand(()) < 0.5:
         images, side, valid = images.flip(-1), side.flip(-1), valid.flip(-1)
-    transform = random_view(len(images)).to(images.device)
+    transform = random_view(share.count)[share.rows].to(images.device)
     images = warp(images, transform, "bilinear")
     side = warp(side, transform, "nearest")
     valid = warp(valid.float(), transform, "nearest") > 0.5
-    return change_light(images), side, valid
+    return change_light(images, share), side, valid
 
 
 def random_view(count: int) -> Tensor:
@@ -42,19 +46,20 @@ def warp(maps: Tensor, transform: Tensor, mode: str) -> Tensor:
     return F.grid_sample(maps, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
-def change_light(images: Tensor) -> Tensor:
+def change_light(images: Tensor, share: Share | None = None) -> Tensor:
     """Exposure, gamma, white balance, saturation, blur and noise, each drawn for every picture."""
-    count, device = len(images), images.device
+    share = share or Share(0, len(images), len(images))
+    count, device = share.count, images.device
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        return uniform(count * channels, low, high).view(count, channels, 1, 1).to(device)
+        return uniform(count * channels, low, high).view(count, channels, 1, 1)[share.rows].to(device)
 
     images = (images * draw(0.6, 1.5)).clamp(1e-4, 1).pow(draw(0.65, 1.5)) * draw(0.85, 1.15, 3)
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * draw(0.4, 1.3)
     soft = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
     images = torch.lerp(images, soft, draw(-0.5, 1.0).clamp(min=0))
-    noise = torch.randn(images.shape).to(device) * draw(-0.03, 0.06).clamp(min=0)
+    noise = torch.randn((count, *images.shape[1:]))[share.rows].to(device) * draw(-0.03, 0.06).clamp(min=0)
     return (images + noise).clamp(0, 1)
 
 

@@ -7,11 +7,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from butf.dataset.samples import Sample
+from butf.ranks import Share
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B augmented pictures with their side modality, and who is whose positive and negative."""
+    """B augmented pictures with their side modality, and who is whose positive and negative.
+
+    Where several ranks share the work, pictures and sides are this rank's share alone, b of B rows; the masks are of
+    all.
+    """
 
     images: Tensor
     """(B, 3, H, W) RGB in 0..1."""
@@ -24,6 +29,17 @@ class Batch:
     negatives: Tensor
     """As `positives`."""
     extra: "Extra | None" = None
+    share: Share | None = None
+    """Which rows of all B pictures are here; None where all are."""
+
+    @property
+    def count(self) -> int:
+        """B, the pictures of all ranks."""
+        return self.share.count if self.share else len(self.images)
+
+    def parts(self, again: bool = False) -> tuple[int, ...]:
+        """How many rows of each kind `with_extra` puts one behind the other, those of all ranks counted."""
+        return (self.count,) if self.extra is None else (self.count, *[self.extra.count] * (1 + again))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -43,6 +59,13 @@ class Extra:
     """(E, 1, h, w) bool."""
     again: Tensor
     """(E, 3, H, W), the same pictures augmented in another way."""
+    share: Share | None = None
+    """As that of a `Batch`."""
+
+    @property
+    def count(self) -> int:
+        """E, the pictures of all ranks."""
+        return self.share.count if self.share else len(self.images)
 
 
 def with_extra(batch: Batch, again: bool) -> Tensor:

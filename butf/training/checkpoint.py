@@ -58,13 +58,28 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise BadInput(f"{path} is missing; start the run again without --resume")
+    return parse_checkpoint(read_checkpoint(path), path)
+
+
+def read_checkpoint(path: Path) -> bytes:
+    """The file as it is, for `parse_checkpoint`; empty when there is none. BadInput when it cannot be read."""
+    if not path.is_file():
+        return b""
     try:
-        with zipfile.ZipFile(path) as archive:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def parse_checkpoint(content: bytes, path: Path) -> dict[str, Any]:
+    """As `load_checkpoint`, from what was read from `path`, maybe by another rank."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             # torch itself does not look at the checksums, and believes a file in which bits were turned.
             damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
-        parts = torch.load(path, map_location="cpu", weights_only=True)
+        parts = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from EOFError to RuntimeError on bytes that are not its own
         raise BadInput(f"{path} is truncated or no checkpoint; delete it and start the run again") from error
     if not isinstance(parts, dict) or parts.get("format") != FORMAT or set(parts) != set(PARTS):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from butf import ranks
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding
 from butf.dataset.samples import Samples
@@ -15,7 +16,7 @@ from butf.training.batch import Batch, Extra, stack
 from butf.training.config import TrainConfig
 from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import PlaceBatches
-from butf.training.tuples import TupleBatches
+from butf.training.tuples import LENGTH, TupleBatches, tuples_of
 from butf.training.validation import Describer, describe_by, describe_samples, evenly
 
 SIDELESS = ("image-only", "image-only-wide")
@@ -56,14 +57,16 @@ class Feed:
     def batch(self, rng: np.random.Generator, device: torch.device, with_extra: bool) -> Batch:
         """The next batch, on `device`; with pictures of unseen conditions where asked and where the run sees some."""
         frames = self.places.draw(rng)
-        images, side, valid = augment(*stack([self.samples[self.row_of[int(frame)]] for frame in frames], device))
+        share = ranks.own(len(frames))
+        own = [self.samples[row] for row in self._rows(frames[share.rows])]
+        images, side, valid = augment(*stack(own, device), share)
         if not with_extra or self.extra is None:
             positives, negatives = self.places.pairs(frames)
-            return Batch(images, side, valid, positives.to(device), negatives.to(device))
+            return Batch(images, side, valid, positives.to(device), negatives.to(device), share=share)
         rows = self._draw_extra(self.extra, frames, rng)
         positives, negatives = self.places.pairs(frames, None if self.guessed is None else self.guessed[rows].numpy())
         extra = self._changed(self.extra, rows, device)
-        return Batch(images, side, valid, positives.to(device), negatives.to(device), extra)
+        return Batch(images, side, valid, positives.to(device), negatives.to(device), extra, share)
 
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
         """Seek anew the places that look alike to the present network: the hard negatives of the next batches."""
@@ -99,9 +102,10 @@ class Feed:
 
         assert self.tuples is not None
         rows = self._rows(self.tuples.draw(rng, describe))
-        images, side, valid = augment(*stack([self.samples[row] for row in rows], device))
+        share = ranks.own(len(rows))
+        images, side, valid = augment(*stack([self.samples[row] for row in rows[share.rows]], device), share)
         positives, negatives = self.tuples.pairs()
-        return Batch(images, side, valid, positives.to(device), negatives.to(device))
+        return Batch(images, side, valid, positives.to(device), negatives.to(device), share=share)
 
     def _rows(self, frames: np.ndarray) -> np.ndarray:
         return np.array([self.row_of[int(frame)] for frame in frames])
@@ -119,9 +123,10 @@ class Feed:
         return np.concatenate(drawn)
 
     def _changed(self, extra: Samples, rows: np.ndarray, device: torch.device) -> Extra:
-        images, side, valid = stack([extra[int(row)] for row in rows], device)
-        again, _, _ = augment(images, side, valid)
-        return Extra(*augment(images, side, valid), again)
+        share = ranks.own(len(rows))
+        pictures = stack([extra[int(row)] for row in rows[share.rows]], device)
+        again, _, _ = augment(*pictures, share)
+        return Extra(*augment(*pictures, share), again, share)
 
     def _labelled_rows(self) -> np.ndarray:
         frames = self.frames
@@ -150,6 +155,12 @@ class Feed:
     def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
         key = (self.frames.root, rows.tobytes(), self.size, encoding, self.config.modality)
         return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding, self.config.modality))
+
+
+def pictures_in_batch(config: TrainConfig) -> int:
+    """How many labelled pictures meet in a batch."""
+    pictures = config.places * config.views
+    return LENGTH * tuples_of(pictures) if config.mining == "tuples" else pictures
 
 
 def evenly_drawn(conditions: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

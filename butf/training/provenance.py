@@ -1,9 +1,11 @@
 """Where a model comes from: the commit and the versions that trained it."""
 
+import hashlib
 import platform
 import subprocess
 from importlib import metadata
 
+from butf.dataset.frames import Frames
 from butf.files import REPO
 
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "faiss-cpu")
@@ -18,6 +20,12 @@ def commit() -> str | None:
     """The commit of this repository, with a plus where files differ from it; None outside a git checkout."""
     described = _git("rev-parse", "--short=12", "HEAD")
     return described and described + ("+" if _git("status", "--porcelain", "--", "butf") else "")
+
+
+def fingerprint(frames: Frames) -> bytes:
+    """The same for data sets with the same frames at the same places; pictures are not looked at."""
+    names = "\n".join(frames.frame.tolist()).encode()
+    return hashlib.sha256(names + frames.position.tobytes()).digest()
 
 
 def _git(*arguments: str) -> str | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from butf import ranks
 from butf.losses import (
     all_pairs_loss,
     all_triplets_loss,
@@ -60,10 +61,10 @@ class Recipe(nn.Module):
 
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
         """The loss terms of a batch by name; `loss` is the one to descend."""
-        early = self.network.trunk.early(with_extra(batch, self.config.extra == "consistency"))
+        early = self.network.trunk.early(with_extra(batch, self.again))
         maps = self.network.trunk.late(early)
         if phase == "main":
-            main = self.triplet(self.network.pool(maps[-1]), batch)
+            main = self.triplet(self.gathered(self.network.pool(maps[-1]), batch), batch)
             terms = {"loss": main, "main": main}
         else:
             terms = self.later_losses(phase, batch, early, maps)
@@ -75,6 +76,23 @@ class Recipe(nn.Module):
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         """The terms of a training step after the first, from what the image trunk makes of the batch's pictures."""
         raise RuntimeError(f"{self.config.method} has no training step {phase!r}")
+
+    @property
+    def again(self) -> bool:
+        """Whether extra pictures go through the network in both their changes."""
+        return self.config.extra == "consistency"
+
+    def gathered(self, rows: Tensor, batch: Batch) -> Tensor:
+        """What the networks of all ranks made of the batch's pictures and the extra ones, from this rank's rows.
+
+        Losses that compare pictures so see those of all ranks; the others are means over each rank's own.
+        """
+        return ranks.gather(rows, batch.parts(self.again))
+
+    def gathered_parts(self, description: Description, batch: Batch) -> Description:
+        """`gathered` for the descriptors of a description; it has no side map then."""
+        descriptors = description._replace(side_map=None)
+        return Description._make(None if part is None else self.gathered(part, batch) for part in descriptors)
 
     @property
     def guesses(self) -> bool:
@@ -97,7 +115,7 @@ class Recipe(nn.Module):
         assert self.imagenet is not None
         with torch.no_grad():
             start = self.imagenet.late([level.detach() for level in early])
-        return direction_loss(features, start[-1])
+        return ranks.mean(direction_loss(features, start[-1]), len(features))
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
         """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` has it.
@@ -107,7 +125,7 @@ class Recipe(nn.Module):
         Extra pictures whose places were guessed are anchors too, behind the others in `descriptors` `(B + E, D)`. What
         they should be like and unlike is taken as it is: they come to the labelled pictures, not these to them.
         """
-        count, config = len(batch.images), self.config
+        count, config = batch.count, self.config
         hardest = partial(batch_hard_loss, margin=config.margin, squared=config.squared_distance)
         every = partial(all_triplets_loss, margin=config.margin, squared=config.squared_distance)
         if config.loss == "contrastive":
@@ -165,7 +183,7 @@ class ImageOnlyWideRecipe(Recipe):
         return F.normalize(self.network.describe(images).descriptor, dim=1)
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
-        description, count = self.network.describe_maps(maps), len(batch.images)
+        description, count = self.gathered_parts(self.network.describe_maps(maps), batch), batch.count
         terms = self.add_up(first(description, len(batch.positives)), None, batch)
         if self.config.extra == "consistency":
             terms["consistency"] = self.consistency(description.descriptor[count:])

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from butf import ranks
 from butf.losses import class_loss, imitation_loss, matching_loss, transfer_loss
 from butf.networks.bu_tf import SIDE_DIM, BottomUpTransfer, weighed
 from butf.networks.colours import colour_ramp
@@ -48,13 +49,14 @@ class BottomUpTransferRecipe(Recipe):
         return own if phase == "main" or self.measured is None else [*own, self.measured]
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
-        count = len(batch.images)
-        main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, count), batch.size)
+        own = len(batch.images)
+        main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, own), batch.size)
+        main, side = self.gathered(main, batch), self.gathered(side, batch)
         full = torch.cat([main, weighed(side, self.config.side_share if self.config.sees_extra else 1.0)], dim=1)
-        transfer = reconstruction_loss(decoded[:count], batch)
+        transfer = reconstruction_loss(decoded[:own], batch)
         terms = self.add_up(first(Description(full, main, side), len(batch.positives)), transfer, batch)
         if batch.extra is not None:
-            terms["extra"] = reconstruction_loss(decoded[count:], batch.extra)
+            terms["extra"] = reconstruction_loss(decoded[own:], batch.extra)
             terms["loss"] = terms["loss"] + self.config.sigma_transfer * self.transfer_weight * terms["extra"]
         if self.measured is not None:
             terms |= self.matched(side, batch)
@@ -62,7 +64,7 @@ class BottomUpTransferRecipe(Recipe):
             terms["loss"] = terms["loss"] + terms["measured"] + self.config.sigma_match * match
         balanced = self.config.transfer_schedule == "balanced"
         if self.measure_gradients or balanced:
-            pulls = self.pulls(terms, maps[-1])
+            pulls = self.pulls(terms, maps[-1], batch.parts(self.again))
             terms |= pulls if self.measure_gradients else {}
             if balanced:
                 gain = (pulls["gradient_triplets"] / pulls["gradient_transfer"].clamp_min(1e-9)).clamp_max(MOST_GAIN)
@@ -91,8 +93,8 @@ class BottomUpTransferRecipe(Recipe):
 
         An extra picture has one positive, its own measured side; those of all other pictures are its negatives.
         """
-        count = len(batch.images)
-        measured = self.by_measured(*all_sides(batch))
+        count = batch.count
+        measured = self.gathered(self.by_measured(*all_sides(batch)), batch)
         target, itself = measured.detach(), torch.eye(len(measured), dtype=torch.bool, device=measured.device)
         positives, negatives = (pairs[:count, :count] for pairs in (batch.positives, batch.negatives))
         terms = {"measured": matching_loss(measured[:count], measured[:count], positives, negatives)}
@@ -103,16 +105,20 @@ class BottomUpTransferRecipe(Recipe):
             terms["match_extra"] = matching_loss(side[count:], target, itself[count:], ~itself[count:])
         return terms
 
-    def pulls(self, terms: dict[str, Tensor], features: Tensor) -> dict[str, Tensor]:
+    def pulls(self, terms: dict[str, Tensor], features: Tensor, parts: tuple[int, ...] = ()) -> dict[str, Tensor]:
         """How triplets and transfer pull at the trunk's last map, where they meet: both gradients' norms, their cosine.
 
-        A cosine below zero means that they fight.
+        A cosine below zero means that they fight. `features` are this rank's share of rows in these `parts`.
         """
         transfer = self.transfer_part(terms)
         triplets = terms["main"] + self.config.sigma_side * terms["side"] + self.config.sigma_full * terms["full"]
         by_triplets, by_transfer = (
-            torch.autograd.grad(loss, features, retain_graph=True, materialize_grads=True)[0].flatten()
+            torch.autograd.grad(loss, features, retain_graph=True, materialize_grads=True)[0]
             for loss in (triplets, transfer)
+        )
+        # Each rank's rows have the gradient of as many equal losses as there are ranks.
+        by_triplets, by_transfer = (
+            (ranks.gather(pull, parts) / ranks.size()).flatten() for pull in (by_triplets, by_transfer)
         )
         return {
             "gradient_triplets": by_triplets.norm(),
@@ -136,7 +142,8 @@ class ReencodeRecipe(Recipe):
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         description = self.network.describe_maps(maps, batch.size)
         assert description.side_map is not None
-        return self.add_up(description, reconstruction_loss(description.side_map, batch), batch)
+        transfer = reconstruction_loss(description.side_map, batch)
+        return self.add_up(self.gathered_parts(description, batch), transfer, batch)
 
 
 class RGBDRecipe(Recipe):
@@ -148,7 +155,7 @@ class RGBDRecipe(Recipe):
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
         main = self.network.pool(maps[-1])
         side = self.network.side(batch.side, batch.valid, batch.size)
-        return self.add_up(describe_parts(main, side), None, batch)
+        return self.add_up(self.gathered_parts(describe_parts(main, side), batch), None, batch)
 
 
 class HallucinationRecipe(Recipe):
@@ -176,7 +183,7 @@ class HallucinationRecipe(Recipe):
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
         if phase != "depth":
             return super().losses(phase, batch)
-        side = self.triplet(self.depth_pool(self.depth_features(batch)), batch)
+        side = self.triplet(self.gathered(self.depth_pool(self.depth_features(batch)), batch), batch)
         return {"loss": side, "side": side}
 
     def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
@@ -185,7 +192,8 @@ class HallucinationRecipe(Recipe):
         # Both trunks kept the same first stages.
         hallucinated = self.network.side_trunk.late(early)[-1]
         description = describe_parts(self.network.pool(maps[-1]), self.network.side_pool(hallucinated))
-        terms = self.add_up(description, IMITATION * imitation_loss(hallucinated, depth), batch)
+        imitation = ranks.mean(imitation_loss(hallucinated, depth), depth.square().sum())
+        terms = self.add_up(self.gathered_parts(description, batch), IMITATION * imitation, batch)
         if self.imagenet is not None:
             terms["keep_side"] = self.drift(early, hallucinated)
             terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep_side"]
@@ -229,4 +237,5 @@ def reconstruction_loss(decoded: Tensor, batch: Batch | Extra) -> Tensor:
     """
     side, valid = subsample(batch, decoded)
     last = decoded.shape[1] - 1
-    return class_loss(decoded, (side * last).round().long(), valid) if last else transfer_loss(decoded, side, valid)
+    loss = class_loss(decoded, (side * last).round().long(), valid) if last else transfer_loss(decoded, side, valid)
+    return ranks.mean(loss, valid.sum())

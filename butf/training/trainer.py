@@ -11,23 +11,31 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from butf import ranks
 from butf.dataset.frames import Frames, find_datasets
 from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
-from butf.device import choose_device
 from butf.errors import BadInput
 from butf.files import user_path
 from butf.networks.card import Card
 from butf.training.batch import Batch
-from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
+from butf.training.checkpoint import (
+    parse_checkpoint,
+    random_states,
+    read_checkpoint,
+    restore_random_states,
+    save_checkpoint,
+)
 from butf.training.config import TrainConfig
 from butf.training.feed import Feed
 from butf.training.folder import Run
 from butf.training.optimiser import parameter_groups
 from butf.training.previews import Previews, due
+from butf.training.provenance import fingerprint
 from butf.training.recipes import build_recipe
 from butf.training.result import Result
-from butf.training.session import StopFlag, StopRequested, session
+from butf.training.session import StopFlag, StopRequested
+from butf.training.shared_norm import share_statistics
 from butf.training.start import start_from
 from butf.training.validation import Validation
 from butf.training.words import check_whitens, learn_whitening, learn_words
@@ -35,21 +43,6 @@ from butf.training.words import check_whitens, learn_whitening, learn_words
 LOG_EVERY = 10
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
-
-
-def train(run: Run, decoded: dict[object, Samples] | None = None) -> None:
-    """Train the run's configuration to its end, from its checkpoint where it has one.
-
-    `decoded` keeps pictures for the next run of the same process, on the same data set.
-    Raises StopRequested after SIGTERM or Ctrl-C, once the checkpoint is saved, and BadInput for data, a configuration
-    or a checkpoint that cannot be used.
-    """
-    config = TrainConfig.from_dict(run.config)
-    device = choose_device(config.device)
-    with session(run, device) as stop:
-        trainer = Trainer(run, config, torch.device(device), decoded)
-        trainer.fit(stop)
-        trainer.finish()
 
 
 def find_data(name: str) -> Path:
@@ -81,6 +74,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         self.frames = Frames.load(find_data(config.data))
+        ranks.check_same("device and data set", device.type.encode() + fingerprint(self.frames))
         encoding = default_encoding(self.frames, config.modality)
         self.recipe = build_recipe(config, encoding.channels).to(device)
         self.progress = Progress(phase=0)
@@ -92,11 +86,13 @@ class Trainer:
         self.validation = self._validation(VAL_QUERIES)
         self.previews = Previews(run.previews_path, self.frames, self.feed.size, encoding, config.seed)
         self.result = Result(run, config, self.frames, self.feed, self.start)
+        if ranks.size() > 1:
+            share_statistics(self.recipe)
         self._enter_phase()
-        if run.checkpoint_path.is_file():
-            self._restore()
+        if checkpoint := ranks.told(lambda: read_checkpoint(run.checkpoint_path)):
+            self._restore(checkpoint)
         else:
-            learn_words(self.recipe, self.phase, self._draw)
+            self._learn_words()
 
     @property
     def phase(self) -> str:
@@ -120,7 +116,8 @@ class Trainer:
     def fit(self, stop: StopFlag) -> None:
         """All training steps from where the run stands. Raises StopRequested once `stop` is set and all is saved."""
         self._say_status()
-        with tqdm(total=self.total_steps, initial=self.global_step, unit="step", disable=None) as bar:
+        hidden = not ranks.first() or None
+        with tqdm(total=self.total_steps, initial=self.global_step, unit="step", disable=hidden) as bar:
             while True:
                 self._fit_phase(stop, bar)
                 if self._in_last_phase:
@@ -129,7 +126,7 @@ class Trainer:
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
                 self._enter_phase()
                 self.recipe.begin(self.phase)
-                learn_words(self.recipe, self.phase, self._draw)
+                self._learn_words()
                 self._save()
 
     def finish(self) -> None:
@@ -139,7 +136,8 @@ class Trainer:
             learn_whitening(network, self.config.whiten, self.feed.samples)
         recall = self._validation(self.config.final_queries or None).recall(network)
         self._preview()
-        self.result.write(network, self.result.card(network, recall, progress.images, progress.seconds))
+        if ranks.first():
+            self.result.write(network, self.result.card(network, recall, progress.images, progress.seconds))
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
 
     def _validation(self, queries: int | None = None) -> Validation:
@@ -152,6 +150,10 @@ class Trainer:
         self.progress.phase = 1
         self.recipe.begin(self.phase)
         return card
+
+    def _learn_words(self) -> None:
+        learn_words(self.recipe, self.phase, self._draw)
+        ranks.align(self.recipe)
 
     def _enter_phase(self) -> None:
         """Free the modules that this training step changes, freeze the rest, and begin a new optimiser."""
@@ -178,7 +180,7 @@ class Trainer:
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms = self._descend(batch)
             self.progress.step += 1
-            seen = len(batch.images) + (len(batch.extra.images) if batch.extra else 0)
+            seen = batch.count + (batch.extra.count if batch.extra else 0)
             self.progress.images += seen
             images += seen
             for name, value in terms.items():
@@ -197,11 +199,12 @@ class Trainer:
                 since = time.perf_counter()
             elif due(self.progress.step):
                 self._preview()
-            ending = bool(stop)  # looked at once: a signal between two looks would end it without saving
+            # Looked at once: a signal between two looks would end it without saving.
+            ending = ranks.most(stop.signal if stop else 0)
             if ending or self.progress.step % self.config.checkpoint_every == 0:
                 self._save()
             if ending:
-                raise StopRequested(stop.signal)
+                raise StopRequested(ending)
 
     def _draw(self) -> Batch:
         if self.feed.tuples is not None:
@@ -222,6 +225,7 @@ class Trainer:
             raise BadInput(f"the loss is {loss.item()} at step {self.global_step}; lower learning_rate and start again")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        ranks.average_gradients(self.trained.parameters())
         nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.scheduler.step()
@@ -241,12 +245,13 @@ class Trainer:
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
         self._preview()
         if self._in_last_phase and recall.get("mean", -1.0) > progress.best:
-            self.result.write_best(network, self.result.card(network, recall, progress.images, progress.seconds))
+            if ranks.first():
+                self.result.write_best(network, self.result.card(network, recall, progress.images, progress.seconds))
             progress.best = recall["mean"]
 
     def _preview(self) -> None:
         """Keep what the decoder makes of two val pictures, once it is trained at all."""
-        if self.progress.phase > 0:
+        if self.progress.phase > 0 and ranks.first():
             self.previews.write(self.global_step, self.recipe.network)
 
     def _report(self, terms: dict[str, list[float]], rate: float, bar: "tqdm[NoReturn]") -> None:
@@ -256,6 +261,8 @@ class Trainer:
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
 
     def _log(self, record: dict[str, object]) -> None:
+        if not ranks.first():
+            return
         place = {
             "step": self.global_step,
             "phase": self.phase,
@@ -267,17 +274,20 @@ class Trainer:
         self.run.log_metrics(place | record)
 
     def _say_status(self) -> None:
-        self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
+        if ranks.first():
+            self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
 
     def _save(self) -> None:
         progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes, "guessed": self.feed.guessed}
-        save_checkpoint(
-            self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
-        )
+        if ranks.first():
+            save_checkpoint(
+                self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
+            )
+        ranks.most(0)  # no rank ends while another writes: the launcher would hurry it
         self._say_status()
 
-    def _restore(self) -> None:
-        saved = load_checkpoint(self.run.checkpoint_path)
+    def _restore(self, checkpoint: bytes) -> None:
+        saved = parse_checkpoint(checkpoint, self.run.checkpoint_path)
         progress = dict(saved["progress"])
         self.feed.places.look_alikes = progress.pop("look_alikes")
         self.feed.guessed = progress.pop("guessed", None)
@@ -287,4 +297,5 @@ class Trainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
         restore_random_states(saved["rng"], self.rng)
-        self.previews.forget_after(self.global_step)
+        if ranks.first():
+            self.previews.forget_after(self.global_step)

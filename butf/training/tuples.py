@@ -26,7 +26,7 @@ class TupleBatches:
     def __init__(self, geometry: Geometry, indices: np.ndarray, pictures: int):
         """`indices`: the frames to draw from; `pictures`: how many a batch holds, about."""
         self.geometry, self.indices = geometry, np.asarray(indices)
-        self.tuples = max(1, round(pictures / LENGTH))
+        self.tuples = tuples_of(pictures)
 
     def draw(self, rng: np.random.Generator, describe: Describe) -> np.ndarray:
         """Frame indices `(tuples * LENGTH,)`: tuple by tuple the anchor, its positives, its negatives."""
@@ -53,6 +53,11 @@ class TupleBatches:
         anchors, rank = (place % LENGTH == 0)[:, None], (place % LENGTH)[None]
         positives = own & anchors & (rank > 0) & (rank <= KEPT_POSITIVES)
         return torch.from_numpy(positives), torch.from_numpy(own & anchors & (rank > KEPT_POSITIVES))
+
+
+def tuples_of(pictures: int) -> int:
+    """How many tuples come as near as can be to so many pictures, one at least."""
+    return max(1, round(pictures / LENGTH))
 
 
 def hardest(candidates: np.ndarray, descriptors: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from butf import ranks
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding
 from butf.dataset.samples import Samples
@@ -63,7 +64,10 @@ class Validation:
 def describe_samples(
     network: Network, samples: Samples, rows: np.ndarray | None = None, part: str = "descriptor"
 ) -> np.ndarray:
-    """One part of the descriptions `(N, D)` float32 of some samples; the network is left in the mode it was in."""
+    """One part of the descriptions `(N, D)` float32 of some samples; the network is left in the mode it was in.
+
+    To be called on all ranks: see `describe_by`.
+    """
 
     def describe(images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
         described = network.describe_measured(images, side, valid) if network.reads_side else network(images)
@@ -80,12 +84,18 @@ def describe_samples(
 
 @torch.inference_mode()
 def describe_by(describe: Describer, samples: Samples, rows: np.ndarray, device: torch.device) -> np.ndarray:
-    """What `describe` makes of some samples, `(N, D)` float32; `(0,)` of none."""
+    """What `describe` makes of some samples, `(N, D)` float32; `(0,)` of none.
+
+    Ranks share the batches and all get the whole; the batches are those of one process, so its numbers are too.
+    """
+    starts = range(0, len(rows), BATCH)
     parts = [
-        describe(*stack([samples[int(row)] for row in rows[start : start + BATCH]], device)).float().cpu().numpy()
-        for start in range(0, len(rows), BATCH)
+        describe(*stack([samples[int(row)] for row in rows[start : start + BATCH]], device)).float()
+        for start in starts[ranks.own(len(starts)).rows]
     ]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    joined = ranks.join(torch.cat(parts) if parts else torch.empty(0, device=device))
+    described: np.ndarray = joined.cpu().numpy()
+    return described
 
 
 def evenly(rows: np.ndarray, most: int | None) -> np.ndarray:

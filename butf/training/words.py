@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from butf import ranks
 from butf.dataset.samples import Samples
 from butf.networks.description import Network
 from butf.networks.netvlad import NetVLAD
@@ -36,7 +37,7 @@ def learn_words(recipe: Recipe, phase: str, draw: Callable[[], Batch]) -> None:
     heard: dict[str, list[Tensor]] = {name: [] for name in waiting}
 
     def keep(name: str, inputs: Tensor, _: Tensor) -> None:
-        heard[name].append(inputs.detach().float().permute(0, 2, 3, 1).flatten(0, 2))
+        heard[name].append(ranks.join(inputs.detach().float().permute(0, 2, 3, 1).flatten(0, 2)))
 
     with listening(waiting, keep):
         for _ in range(BATCHES):
@@ -59,7 +60,9 @@ def learn_whitening(network: Network, outputs: int, samples: Samples) -> None:
     heard: dict[str, list[Tensor]] = {name: [] for name in network.poolings}
     with listening(network.poolings, lambda name, _, vectors: heard[name].append(vectors.detach())):
         describe_samples(network, samples, rows)
-    network.whiten(outputs, {name: torch.cat(parts) for name, parts in heard.items()})
+    own = {name: torch.cat(parts) if parts else torch.empty(0) for name, parts in heard.items()}
+    device = next(network.parameters()).device
+    network.whiten(outputs, {name: ranks.join(table.to(device)) for name, table in own.items()})
 
 
 @contextmanager
