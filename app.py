@@ -22,7 +22,7 @@ PAGES = (
 
 
 def main() -> None:
-    from pages import shared  # not at the top: the server imports this file before it can keep anything
+    from pages import shared, sidebar  # not at the top: the server imports this file before it can keep anything
 
     st.set_page_config(page_title="BU-TF", page_icon=str(HERE / "static" / "logo.svg"), layout="wide")
     st.logo(str(HERE / "static" / "wordmark.svg"), icon_image=str(HERE / "static" / "logo.svg"), size="large")
@@ -34,10 +34,11 @@ def main() -> None:
         if (HERE / "pages" / f"{name}.py").exists()
     ]
     page = st.navigation(pages, position="hidden")
+    shared.come_through_app()
     with st.sidebar.container(gap="xsmall", key="pages"):
         for entry in pages:
             st.page_link(entry)
-    shared.draw_sidebar()
+    sidebar.draw()
     page.run()
 
 

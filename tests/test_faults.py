@@ -29,10 +29,10 @@ from butf.networks import zoo
 from butf.retrieval import bank
 from butf.town.config import preset
 from butf.town.writer import write_town
-from butf.training import folder as run_folder
 from butf.training import runs
 from butf.training.checkpoint import load_checkpoint, random_states, save_checkpoint
 from butf.training.folder import Run
+from butf.training.metrics import without_overrun
 from butf.training.session import session
 
 
@@ -125,8 +125,8 @@ def test_metrics_that_were_told_just_before_a_kill_are_told_once() -> None:
     """A measurement is logged, then the checkpoint saved; killed between, the run measures again."""
     step, val = {"step": 9, "phase_index": 2, "loss": 1.0}, {"step": 9, "phase_index": 2, "recall": 0.5}
     again = val | {"recall": 0.6}
-    assert run_folder._without_overrun([step, val, again]) == [step, again]
-    assert run_folder._without_overrun([step, val, step, again]) == [step, again]
+    assert without_overrun([step, val, again]) == [step, again]
+    assert without_overrun([step, val, step, again]) == [step, again]
 
 
 def test_killed_in_the_middle_of_writing_a_checkpoint(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from butf.commands import train as train_flags
 from butf.errors import BadInput
 from butf.files import REPO, write_json
 from butf.locks import FileLock, holder, is_held
-from butf.training import folder as run_folder
 from butf.training import runs, turns
 from butf.training.checkpoint import load_checkpoint
 from butf.training.config import TrainConfig
 from butf.training.folder import Run, locate
+from butf.training.metrics import without_overrun
 from butf.training.session import StopRequested, session, stop_flag
 
 TRAINER = '''
@@ -479,4 +479,4 @@ def test_status_is_never_half_written(folder):
 
 def test_a_step_that_was_logged_just_before_a_kill_is_told_once():
     records = [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 2.0}, {"step": 20, "loss": 3.0}, {"step": 20, "val": 1}]
-    assert run_folder._without_overrun(records) == [records[0], *records[2:]]
+    assert without_overrun(records) == [records[0], *records[2:]]

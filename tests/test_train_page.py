@@ -21,8 +21,8 @@ from butf.networks import zoo
 from butf.training import runs, turns
 from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
+from butf.training.job import train
 from butf.training.presets import PRESETS
-from butf.training.trainer import train
 from pages import shared, training_form
 
 PAGE = str(REPO / "pages" / "train.py")

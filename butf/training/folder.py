@@ -15,20 +15,20 @@ The state of a run is its lock together with its status: a status that says "run
 the trainer was killed.
 """
 
-import json
 import math
 import os
 import re
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from butf.errors import BadInput
-from butf.files import parse_json, read_json, runs_dir, user_path, write_json
+from butf.files import read_json, runs_dir, user_path, write_json
 from butf.locks import FileLock, holder, is_held
+from butf.training.metrics import append_record, read_records
 from butf.training.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -161,29 +161,11 @@ class Run:
 
     def log_metrics(self, record: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl. Raises BadInput when the disk is full; earlier lines stay."""
-        line = json.dumps(record).encode() + b"\n"
-        try:
-            with self.metrics_path.open("ab+") as file:
-                if file.tell() and not _ends_line(file):
-                    line = b"\n" + line
-                file.write(line)
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror}); free space and resume"
-            raise BadInput(f"{self.metrics_path} {reason}") from error
+        append_record(self.metrics_path, record)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of metrics.jsonl in the order of training.
-
-        A line that is half written is left out. A resumed run repeats the steps after its checkpoint; only their
-        last account is returned.
-        """
-        try:
-            lines = self.metrics_path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise BadInput(f"{self.metrics_path} cannot be read ({error.strerror}); check its permissions") from error
-        return _without_overrun(filter(None, map(_parsed, lines)))
+        """Every line of metrics.jsonl in the order of training, see `read_records`."""
+        return read_records(self.metrics_path)
 
     def write_status(self, **fields: Any) -> None:
         """Replace the given fields of status.json (state, step, steps, phase, message, ...) and its time."""
@@ -267,39 +249,6 @@ def _said(path: Path) -> dict[str, Any]:
     except BadInput:
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _without_overrun(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    kept: list[tuple[tuple[int, int], dict[str, Any]]] = []
-    for record in records:
-        phase = record.get("phase_index", kept[-1][0][0] if kept else 0)
-        place = (phase, record.get("step", 0))
-        if kept and place < kept[-1][0]:
-            kept = [earlier for earlier in kept if earlier[0] < place]
-        # Killed just after a line was written, a run that goes on tells the same once more.
-        at = len(kept)
-        while at and kept[at - 1][0] == place:
-            at -= 1
-            told = kept[at][1]
-            if told.keys() == record.keys() or ("loss" in told and "loss" in record):
-                del kept[at:]
-        kept.append((place, record))
-    return [record for _, record in kept]
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """The record of a line; None for half a line, and for one that no trainer of ours wrote."""
-    try:
-        record = parse_json(line.decode("utf-8"), "metrics.jsonl")
-    except (BadInput, UnicodeDecodeError):
-        return None
-    ours = isinstance(record, dict) and all(type(record.get(key, 0)) is int for key in ("phase_index", "step"))
-    return record if ours else None
-
-
-def _ends_line(file: BinaryIO) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
 
 
 def _number(value: Any, kind: type) -> Any:

@@ -116,8 +116,8 @@ class Trainer:
     def fit(self, stop: StopFlag) -> None:
         """All training steps from where the run stands. Raises StopRequested once `stop` is set and all is saved."""
         self._say_status()
-        hidden = not ranks.first() or None
-        with tqdm(total=self.total_steps, initial=self.global_step, unit="step", disable=hidden) as bar:
+        done, hidden = self.global_step, not ranks.first() or None
+        with tqdm(total=self.total_steps, initial=done, unit="step", disable=hidden) as bar:
             while True:
                 self._fit_phase(stop, bar)
                 if self._in_last_phase:
@@ -199,8 +199,7 @@ class Trainer:
                 since = time.perf_counter()
             elif due(self.progress.step):
                 self._preview()
-            # Looked at once: a signal between two looks would end it without saving.
-            ending = ranks.most(stop.signal if stop else 0)
+            ending = ranks.most(stop.signal if stop else 0)  # once: between two looks a signal would end it unsaved
             if ending or self.progress.step % self.config.checkpoint_every == 0:
                 self._save()
             if ending:
