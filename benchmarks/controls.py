@@ -19,7 +19,7 @@ GOAL_S = 0.3
 LESSONS = ("Localization", "Triplets", "Training", "Diversification", "NetVLAD", "Recall")
 SECTIONS = ("Recall", "Pairs", "Descriptors", "Failures", "Seeds")
 VIEWS = (
-    "", "explore", *(f"compare?section={section}" for section in SECTIONS), "train", "data",
+    "", "explore", *(f"compare?section={section}" for section in SECTIONS), "localize", "train", "data",
     *(f"learn?lesson={lesson}" for lesson in LESSONS),
 )  # fmt: skip
 ROUNDS = 3
