@@ -36,6 +36,7 @@ LONGEST = (
     "test_browser_compare", "test_train_page", "test_experiment", "test_import_robotcar", "test_town_writer",
     "test_runs", "test_browser_localize", "test_browser_learn", "test_benchmarks", "test_aggregation_training",
     "test_previews", "test_keypoints_training", "test_page_explore", "test_page_samples", "test_localize",
+    "test_deployed",
 )  # fmt: skip
 WIDTH, HEIGHT, FOCAL = 96, 64, 48.0
 PLACES = 12

@@ -39,7 +39,9 @@ def test_rates_are_told_beside_the_bare_trunk_and_a_reference(
     assert row.split()[0] == "off-the-shelf" and reference.split()[0] == "alexnet-netvlad"
     [run] = json.loads(file.read_text())["runs"]
     rates = run["models"][0]["images_per_s"]
-    assert set(rates) == {"describe", "files", "network", "trunk"}
+    assert set(rates) == {"describe", "files", "network", "folded", "eager", "trunk"}
+    assert run["models"][0]["gain"] == pytest.approx(rates["network"] / rates["eager"], rel=0.05)
+    assert [entry["engine"] for entry in run["models"]] == ["onnxruntime"] * 2
     assert run["models"][0]["describe_over_trunk"] == pytest.approx(rates["describe"] / rates["trunk"], abs=0.01)
 
 

@@ -69,5 +69,5 @@ def weighed(side: Tensor, share: float) -> Tensor:
     """
     if share == 1:
         return side
-    constant = side.new_full((len(side), 1), (1 - share) ** 0.5)
+    constant = torch.full_like(side[:, :1], (1 - share) ** 0.5)
     return torch.cat([share**0.5 * side, constant], dim=1)

@@ -20,8 +20,8 @@ from butf.errors import BadInput
 from butf.files import ASSETS, read_text, runs_dir, user_path
 from butf.networks.ahead import batches_ahead
 from butf.networks.card import Card, parse_card
+from butf.networks.deployed import Deployed
 from butf.networks.description import Description, Network
-from butf.networks.folding import folded
 from butf.networks.methods import METHODS, TRAINING_STEPS, build_network, count_parameters, size_ratio
 from butf.networks.weights import load_weights, read_weights
 
@@ -42,11 +42,11 @@ class Model:
     digest: str
     """SHA-256 of the weights file: what a cache of descriptors is keyed by."""
 
-    deployed: Network = field(init=False, repr=False)
-    """The network that describes: `network` as it was loaded, with its batch normalisation folded in."""
+    deployed: Deployed = field(init=False, repr=False)
+    """What describes: `network` as it was loaded, made ready for that alone."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "deployed", folded(self.network))
+        object.__setattr__(self, "deployed", Deployed(self.network))
 
     @property
     def device(self) -> torch.device:

@@ -63,19 +63,17 @@ def _agreement(part: str, query: tuple[Tensor, Tensor], candidate: tuple[Tensor,
 @torch.inference_mode()
 def look(model: Model, picture: Image.Image) -> Look:
     """Describe a picture and keep what the parts of its descriptor were pooled from."""
+    network = model.deployed.network  # torch's: nobody can listen to the other one
     poolings = {
-        part: getattr(model.deployed, name)
-        for part, names in POOLINGS.items()
-        for name in names
-        if hasattr(model.deployed, name)
+        part: getattr(network, name) for part, names in POOLINGS.items() for name in names if hasattr(network, name)
     }
     with _listening(poolings) as heard:
-        description = model.description(picture)
+        description = network.describe(model.prepare(picture)[None].to(model.device))
     parts = {
         part: (pooling(heard[part]).cpu(), pooling.contributions(heard[part]).cpu())
         for part, pooling in poolings.items()
     }
-    return Look(description, parts)
+    return Look(Description._make(None if part is None else part.cpu() for part in description), parts)
 
 
 @contextmanager
