@@ -58,7 +58,7 @@ WAYS = {"lists": listed, "database": database, "codes": codes, "exact": exact, "
 
 
 def _in_memory(folder: Path, kind: str) -> dict[str, Any]:
-    asked = np.load(folder / "asked.npz")
+    asked = np.load(folder / "asked.npz", allow_pickle=False)
     db = Database.open(folder / "db")
     table = db.rows(np.arange(len(db) - 1))  # without the far one
     start = time.perf_counter()
@@ -70,7 +70,7 @@ def _in_memory(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def _searched(folder: Path, search: Any) -> dict[str, Any]:
-    asked = np.load(folder / "asked.npz")
+    asked = np.load(folder / "asked.npz", allow_pickle=False)
     for path in (folder / "db").iterdir():
         _drop(path)
     start = time.perf_counter()
