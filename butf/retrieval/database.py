@@ -16,7 +16,7 @@ import numpy as np
 from butf.errors import BadInput
 from butf.retrieval.catalogue import Catalogue
 from butf.retrieval.choice import CANDIDATES, Trade, database_trade
-from butf.retrieval.index import finite_table, one_pool
+from butf.retrieval.index import asked_table, one_pool
 from butf.retrieval.inverted import PROBES, Lists
 from butf.retrieval.segments import BLOCK_ROWS, Vectors
 
@@ -57,9 +57,7 @@ class Database:
         In a large database `probes` lists are looked through for `candidates`; where a query has fewer than K of them
         its row ends in -1, at an infinite distance. Raises `ValueError` for another descriptor width.
         """
-        table = finite_table(queries)
-        if table.shape[1] != self.catalogue.width:
-            raise ValueError(f"queries have {table.shape[1]} values each; this index holds {self.catalogue.width}")
+        table = asked_table(queries, self.catalogue.width)
         k = min(k, len(self))
         if k < 1 or not len(table):
             return np.zeros((len(table), 0), np.float32), np.zeros((len(table), 0), np.int64)

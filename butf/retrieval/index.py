@@ -41,9 +41,7 @@ class Index:
 
         K is `k`, or the size of the index where that is smaller. Raises `ValueError` for another descriptor width.
         """
-        table = finite_table(queries)
-        if table.shape[1] != self._index.d:
-            raise ValueError(f"queries have {table.shape[1]} values each; this index holds {self._index.d}")
+        table = asked_table(queries, self._index.d)
         k = min(k, len(self))
         if k < 1 or not len(table):
             return np.zeros((len(table), 0), np.float32), np.zeros((len(table), 0), np.int64)
@@ -67,6 +65,14 @@ def finite_table(values: np.ndarray) -> np.ndarray:
         raise ValueError(f"descriptors have shape {table.shape}; expected (N, D)")
     if not np.isfinite(table).all():
         raise ValueError("descriptors hold values that are not finite")
+    return table
+
+
+def asked_table(queries: np.ndarray, width: int) -> np.ndarray:
+    """`finite_table` of queries of an index of descriptors of `width` numbers; `ValueError` for another width."""
+    table = finite_table(queries)
+    if table.shape[1] != width:
+        raise ValueError(f"queries have {table.shape[1]} values each; this index holds {width}")
     return table
 
 
