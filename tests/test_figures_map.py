@@ -113,6 +113,13 @@ def test_names_cannot_break_out_of_the_map():
     assert "&lt;img src=x" in html(view)
 
 
+def test_names_are_not_read_as_templates():
+    """Folium makes each script that an element renders into a template, and runs what is between braces."""
+    view = base_map(None, HERE, 15, dark=False)
+    view.add_child(answer_layer(None, 25, [Mark("bu-tf", "{{ 7 * 7 }}{% raw %}", 2.3, 48.8, 1)], dark=False))
+    assert "{{ 7 * 7 }}{% raw %}" in html(view)
+
+
 def test_right_is_filled_and_wrong_is_hollow():
     right, wrong = (spot["html"] for spot in layer_spots(answer_layer(None, 25, MARKS[:2], dark=False)))
     assert 'fill="#3a86d0"' in right  # the colour of image-only
