@@ -147,7 +147,9 @@ def _trained(folder: Path, catalogue: Catalogue, vectors: Vectors) -> Catalogue:
     size = sample_size(len(vectors))
     chosen = np.sort(np.random.default_rng(0).choice(len(vectors), size, replace=False))
     path = folder / f"{secrets.token_hex(8)}.trained"
-    train(vectors.rows(chosen), len(vectors), path)
+    sample = vectors.rows(chosen)
+    vectors.forget()
+    train(sample, len(vectors), path)
     return replace(catalogue, trained=stored(path), trained_rows=len(vectors))
 
 

@@ -17,7 +17,7 @@ from butf.errors import BadInput
 from butf.retrieval.catalogue import Catalogue
 from butf.retrieval.choice import CANDIDATES, Trade, database_trade
 from butf.retrieval.index import asked_table, one_pool
-from butf.retrieval.inverted import PROBES, Lists
+from butf.retrieval.inverted import Lists
 from butf.retrieval.segments import BLOCK_ROWS, Vectors
 
 
@@ -50,12 +50,13 @@ class Database:
         return database_trade(len(self), self.catalogue.width, itemsize, self.catalogue.exact)
 
     def search(
-        self, queries: np.ndarray, k: int, probes: int = PROBES, candidates: int = CANDIDATES
+        self, queries: np.ndarray, k: int, probes: int | None = None, candidates: int = CANDIDATES
     ) -> tuple[np.ndarray, np.ndarray]:
         """The `k` nearest of each query `(Q, D)`: L2 distances `(Q, K)` and row numbers `(Q, K)`, as `Index` has them.
 
-        In a large database `probes` lists are looked through for `candidates`; where a query has fewer than K of them
-        its row ends in -1, at an infinite distance. Raises `ValueError` for another descriptor width.
+        In a large database `probes` lists (see `Lists.candidates`) are looked through for `candidates`; where a query
+        has fewer than K of them its row ends in -1, at an infinite distance. Raises `ValueError` for another
+        descriptor width.
         """
         table = asked_table(queries, self.catalogue.width)
         k = min(k, len(self))

@@ -6,6 +6,7 @@ several additions are searched as if they were one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from butf.retrieval.choice import CANDIDATES, code_bytes, lists_for
 from butf.retrieval.index import one_pool
 
 faiss: Any = _faiss  # its types lack some of its classes, and fields of others
-PROBES = 64
-"""Lists that a query looks through."""
+FEWEST_PROBES = 64
 SAMPLE_A_LIST = 48
 FEWEST_SAMPLES = 256
 CODE_SAMPLES = 16_384
@@ -27,6 +27,14 @@ CODE_SAMPLES = 16_384
 def sample_size(rows: int) -> int:
     """How many of so many descriptors the training of the lists looks at."""
     return min(rows, max(CODE_SAMPLES, SAMPLE_A_LIST * lists_for(rows)))
+
+
+def probes_for(lists: int) -> int:
+    """How many of so many lists a query looks through: twice the square root, at least 64.
+
+    With 64 throughout recall@10 fell to 0.93 at ten million descriptors (docs/scale.md).
+    """
+    return max(FEWEST_PROBES, round(2 * math.sqrt(lists)))
 
 
 def train(sample: np.ndarray, rows: int, path: Path) -> None:
@@ -79,9 +87,13 @@ class Lists:
         ivf(self._index).replace_invlists(self._stack, False)
         self.rows = sum(int(part.invlists.compute_ntotal()) for part in self._parts)
 
-    def candidates(self, queries: np.ndarray, count: int = CANDIDATES, probes: int = PROBES) -> np.ndarray:
-        """Row numbers `(Q, count)` that are probably near each query `(Q, D)`; -1 where there are no more."""
+    def candidates(self, queries: np.ndarray, count: int = CANDIDATES, probes: int | None = None) -> np.ndarray:
+        """Row numbers `(Q, count)` that are probably near each query `(Q, D)`; -1 where there are no more.
+
+        `probes` lists are looked through, `probes_for` all of them unless told.
+        """
         lists = ivf(self._index)
+        probes = probes or probes_for(lists.nlist)
         asked = faiss.SearchParametersPreTransform(
             index_params=faiss.SearchParametersIVF(nprobe=min(probes, lists.nlist))
         )

@@ -119,13 +119,17 @@ class Vectors:
             first = int(end) - len(table)
             for row in range(max(start - first, 0), len(table), most):
                 yield first + row, np.asarray(table[row : row + most], np.float32)
+            _advise(table, "MADV_DONTNEED")
 
     def scattered(self) -> None:
         """Tell the system that rows will be asked for here and there, so that it reads no more than those."""
         for table in self._maps:
-            underlying = getattr(table, "_mmap", None)
-            if underlying is not None and hasattr(mmap, "MADV_RANDOM"):
-                underlying.madvise(mmap.MADV_RANDOM)
+            _advise(table, "MADV_RANDOM")
+
+    def forget(self) -> None:
+        """Give back the memory of what was read; it is read again where it is asked for."""
+        for table in self._maps:
+            _advise(table, "MADV_DONTNEED")
 
     def name(self, row: int) -> str:
         """The name of a row's picture."""
@@ -139,3 +143,9 @@ class Vectors:
         with (self._folder / segment.names.name).open("rb") as stream:
             stream.seek(begin)
             return stream.read(end - begin).decode("utf-8", "surrogateescape")
+
+
+def _advise(table: np.memmap, advice: str) -> None:
+    underlying = getattr(table, "_mmap", None)
+    if underlying is not None and hasattr(mmap, advice):
+        underlying.madvise(getattr(mmap, advice))
