@@ -33,6 +33,7 @@ SMALL_FILES = 8
 OUTGROWN = 4
 """Lists are made anew when a database should have so many times as many of them: once in a 16-fold growth."""
 SPARE = 64_000_000
+SAMPLED_ROWS = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +148,18 @@ def _trained(folder: Path, catalogue: Catalogue, vectors: Vectors) -> Catalogue:
     size = sample_size(len(vectors))
     chosen = np.sort(np.random.default_rng(0).choice(len(vectors), size, replace=False))
     path = folder / f"{secrets.token_hex(8)}.trained"
-    sample = vectors.rows(chosen)
-    vectors.forget()
-    train(sample, len(vectors), path)
+    train(_taken(vectors, chosen), len(vectors), path)
     return replace(catalogue, trained=stored(path), trained_rows=len(vectors))
+
+
+def _taken(vectors: Vectors, rows: np.ndarray) -> np.ndarray:
+    """The descriptors of ascending rows, a stretch at a time: the system keeps the neighbours of each in memory too."""
+    table = np.empty((len(rows), vectors.width), np.float32)
+    for start in range(0, len(rows), SAMPLED_ROWS):
+        stretch = slice(start, start + SAMPLED_ROWS)
+        table[stretch] = vectors.rows(rows[stretch])
+        vectors.forget()
+    return table
 
 
 def _joined(folder: Path, catalogue: Catalogue) -> Catalogue:

@@ -55,7 +55,7 @@ def database_trade(rows: int, width: int, itemsize: int, exact: bool) -> Trade:
         return Trade("exact", rows, width * itemsize, full, full, "1")
     code = code_bytes(width) + ID_BYTES
     coarse = lists_for(rows) * width * 4
-    recall = "1.00 to 0.98, as measured from ten thousand to a million descriptors of the town's kind"
+    recall = "at least 0.97, as measured up to ten million descriptors of the town's kind"
     kind = "ivf-pq, ranked anew by the full descriptors"
     return Trade(kind, rows, code, rows * code + coarse, full + rows * code, recall)
 
