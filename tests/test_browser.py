@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from app_site import make_site
 from browsing import PATIENCE_MS, VIEW, Visitor
 from PIL import Image
+
+from benchmarks._serving import serving
 
 COUNT_RUNS = """() => {
   window.runs = 0
@@ -123,6 +126,23 @@ def test_ones_own_photo_then_a_file_that_is_none(visitor, tmp_path):
     alert.first.wait_for()
     assert "notes.jpg is not an image" in alert.first.inner_text()
     visitor.heading("overcast/000008")
+
+
+def test_a_part_may_be_drawn_again_before_its_last_drawing_was_sent(browser, tmp_path):
+    """A server that sends twice a second: what is dropped unsent must not leave what is sent without its place."""
+    slow = "import streamlit.runtime.runtime as runtime\nruntime.MESSAGE_FLUSH_INTERVAL_SECS = 0.5\n"
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    with serving(make_site(tmp_path) | {"PYTHONPATH": str(tmp_path)}) as address:
+        tab = Visitor(browser, address)
+        tab.open()
+        tab.heading("overcast/000008")
+        for step in ("Next", "Previous"):
+            for _ in range(3):
+                tab.page.get_by_role("button", name=step).click()
+            tab.settle()
+            tab.heading(f"overcast/{tab.query().get('query', ['000008'])[0]}")
+        tab.context.close()
+        assert tab.faults == []
 
 
 def test_compare_draws_bars_table_curves_and_differences(visitor):
