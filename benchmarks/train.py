@@ -5,6 +5,9 @@ nothing else; `loading` only draws batches (from memory, augmented); `network` o
 `decoding` is the first reading of a picture and its depth from disk, which each costs once a run. Parts are timed in
 turns and the best round of each counts; the goal is a loop at 90 % of the network alone. With one thread seconds are
 those of the processor, which others at work hardly change.
+
+On a GPU it is also told how long the card had nothing to do while steps were drawn and descended, and which share they
+make of what it reaches in products of large bf16 matrices.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from benchmarks._gpu import matrix_peak, use_of
 from butf.commands.common import add_data, add_device, add_json, at_least_one, find_dataset, text_table, write_result
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import default_encoding
@@ -52,19 +56,22 @@ def main(argv: list[str]) -> None:
         torch.set_num_threads(args.threads)
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     entries = [entry for method in args.methods for entry in _measured(method, args, clock)]
-    report = {"data": args.data, "threads": torch.get_num_threads(), "device": choose_device(args.device)}
+    report = {"data": args.data, "threads": torch.get_num_threads(), "device": args.device}
     title = f"{args.data}, {report['threads']} threads, {report['device']}; images/s, best of {args.rounds} rounds"
     table = text_table(HEADER, [_row(entry) for entry in entries])
+    for entry in filter(lambda entry: "gpu" in entry, entries):
+        idle, share = entry["gpu"]["idle"], entry["gpu"]["of_peak"]
+        table += f"\n{entry['method']}, {entry['phase']}: GPU idle {idle:.1%}, {share:.2%} of its bf16 products"
     write_result(args.json, report | {"entries": entries}, f"{title}\n{table}")
 
 
 def _measured(method: str, args: argparse.Namespace, clock: Clock) -> list[dict[str, Any]]:
     """Each training step of a method."""
-    values = {"method": method, "data": str(find_dataset(args.data)), "device": choose_device(args.device)}
+    values = {"method": method, "data": str(find_dataset(args.data)), "device": args.device}
     config = TrainConfig.from_dict(values | json.loads(args.config))
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(str(Path(folder) / "run"), config.as_dict(), ["benchmarks", "train"])
-        trainer = Trainer(run, config, torch.device(config.device))
+        trainer = Trainer(run, config, torch.device(choose_device(config.device)))
         decoding = _decoding(trainer, clock)
         entries = []
         for phase in range(len(trainer.recipe.phases)):
@@ -73,6 +80,8 @@ def _measured(method: str, args: argparse.Namespace, clock: Clock) -> list[dict[
             trainer.recipe.begin(trainer.phase)
             rates = _rates(trainer, args.steps, args.rounds, clock)
             entry = {"method": method, "phase": trainer.phase, "images_per_s": rates | {"decoding": decoding}}
+            if trainer.device.type == "cuda":
+                entry["gpu"] = use_of(lambda: trainer._descend(trainer._draw()), args.steps, matrix_peak())
             entries.append(entry | {"loop_over_network": round(rates["loop"] / rates["network"], 3)})
         return entries
 

@@ -59,8 +59,17 @@ def change_light(images: Tensor, share: Share | None = None) -> Tensor:
     images = grey + (images - grey) * draw(0.4, 1.3)
     soft = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
     images = torch.lerp(images, soft, draw(-0.5, 1.0).clamp(min=0))
-    noise = torch.randn((count, *images.shape[1:]))[share.rows].to(device) * draw(-0.03, 0.06).clamp(min=0)
+    noise = normal((count, *images.shape[1:]), device)[share.rows] * draw(-0.03, 0.06).clamp(min=0)
     return (images + noise).clamp(0, 1)
+
+
+def normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Normal numbers of that shape: by the device itself, as the millions of a batch take a processor longer than a
+    GPU's whole step, but from a seed that is drawn on the CPU, so that a resumed run has the same ones."""
+    if device.type == "cpu":
+        return torch.randn(shape)
+    seed = int(torch.randint(2**62, ()))
+    return torch.randn(shape, device=device, generator=torch.Generator(device).manual_seed(seed))
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:

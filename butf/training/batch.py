@@ -1,6 +1,7 @@
 """What a training step is given: pictures, their side modality, and who is whose positive and negative."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,6 +9,8 @@ from torch.nn import functional as F
 
 from butf.dataset.samples import Sample
 from butf.ranks import Share
+
+KEYS: tuple[Literal["image"], Literal["side"], Literal["valid"]] = ("image", "side", "valid")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,10 @@ def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def stack(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images = torch.stack([sample["image"] for sample in samples]).to(device)
-    side = torch.stack([sample["side"] for sample in samples]).to(device)
-    valid = torch.stack([sample["valid"] for sample in samples]).to(device)
+    images, side, valid = (_sent(torch.stack([sample[key] for sample in samples]), device) for key in KEYS)
     return images.float() / 255, side, valid
+
+
+def _sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on the device, without waiting for what a GPU is still computing."""
+    return values if device.type == "cpu" else values.pin_memory().to(device, non_blocking=True)

@@ -1,10 +1,16 @@
-"""metrics.jsonl: what a training measured, one JSON object a line, only ever appended to."""
+"""What a training measures: the terms of its loss, and metrics.jsonl, one JSON object a line, only ever appended to."""
 
 import json
+import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from butf.errors import BadInput
 from butf.files import parse_json
@@ -69,3 +75,32 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 def _ends_line(file: BinaryIO) -> bool:
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"
+
+
+class Terms:
+    """Terms of the loss of the last steps, left on the device until asked for: a GPU need not wait at each step."""
+
+    def __init__(self) -> None:
+        self._steps: defaultdict[str, list[Tensor]] = defaultdict(list)
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Those of one more step, numbers without gradient; not every step has to have each of them but the `loss`."""
+        for name, value in terms.items():
+            self._steps[name].append(value)
+
+    def means(self, step: int) -> dict[str, float]:
+        """Each one's mean; `step` is how many steps were done. BadInput where the loss of one was not finite."""
+        self.check(step)
+        return {name: round(float(np.mean(_read(values))), 6) for name, values in self._steps.items()}
+
+    def check(self, step: int) -> None:
+        """BadInput where the loss of a step was not finite: what came of it must not be saved or measured."""
+        losses = _read(self._steps["loss"])
+        wrong = next((number for number, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        if wrong is not None:
+            at = step - len(losses) + wrong
+            raise BadInput(f"the loss is {losses[wrong]} at step {at}; lower learning_rate and start again")
+
+
+def _read(values: list[Tensor]) -> list[float]:
+    return torch.stack(values).tolist() if values else []

@@ -1,7 +1,6 @@
 """The training loop: draws batches, descends the recipe's loss, measures, saves, stops when asked, resumes."""
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +14,6 @@ from butf import ranks
 from butf.dataset.frames import Frames, find_datasets
 from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
-from butf.errors import BadInput
 from butf.files import user_path
 from butf.networks.card import Card
 from butf.training.batch import Batch
@@ -29,6 +27,7 @@ from butf.training.checkpoint import (
 from butf.training.config import TrainConfig
 from butf.training.feed import Feed
 from butf.training.folder import Run
+from butf.training.metrics import Terms
 from butf.training.optimiser import parameter_groups
 from butf.training.previews import Previews, due
 from butf.training.provenance import fingerprint
@@ -167,8 +166,7 @@ class Trainer:
         )
 
     def _fit_phase(self, stop: StopFlag, bar: "tqdm[NoReturn]") -> None:
-        terms_since: defaultdict[str, list[float]] = defaultdict(list)
-        images = 0
+        terms, images = Terms(), 0
         if self.progress.step == 0:
             self._preview()
         since = started = time.perf_counter()
@@ -178,29 +176,29 @@ class Trainer:
             batch = self._draw()
             self.recipe.progress = self.progress.step / self.config.steps
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
-            terms = self._descend(batch)
+            terms.add(self._descend(batch))
             self.progress.step += 1
             seen = batch.count + (batch.extra.count if batch.extra else 0)
             self.progress.images += seen
             images += seen
-            for name, value in terms.items():
-                terms_since[name].append(value)
             now = time.perf_counter()
             self.progress.seconds += now - started
             started = now
             bar.update()
             if self.progress.step % LOG_EVERY == 0 or self.progress.step == self.config.steps:
                 rate = images / (now - since)
-                self._report(terms_since, rate, bar)
-                terms_since.clear()
+                self._report(terms.means(self.global_step), rate, bar)
+                terms = Terms()
                 images, since = 0, now
             if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
+                terms.check(self.global_step)
                 self._validate()
                 since = time.perf_counter()
             elif due(self.progress.step):
                 self._preview()
             ending = ranks.most(stop.signal if stop else 0)  # once: between two looks a signal would end it unsaved
             if ending or self.progress.step % self.config.checkpoint_every == 0:
+                terms.check(self.global_step)
                 self._save()
             if ending:
                 raise StopRequested(ending)
@@ -215,20 +213,19 @@ class Trainer:
         """The part of a description by which hard pictures are sought."""
         return "main" if self.phase in ("main", "depth") else "descriptor"
 
-    def _descend(self, batch: Batch) -> dict[str, float]:
+    def _descend(self, batch: Batch) -> dict[str, Tensor]:
+        """One step; gives the terms of the loss, which are not read here: a GPU would idle until the next step."""
         self.trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             terms = self.recipe.losses(self.phase, batch)
         loss: Tensor = terms["loss"]
-        if not torch.isfinite(loss):
-            raise BadInput(f"the loss is {loss.item()} at step {self.global_step}; lower learning_rate and start again")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         ranks.average_gradients(self.trained.parameters())
         nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.scheduler.step()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: value.detach() for name, value in terms.items()}
 
     def _refresh(self) -> None:
         if self.feed.tuples is None:
@@ -253,8 +250,7 @@ class Trainer:
         if self.progress.phase > 0 and ranks.first():
             self.previews.write(self.global_step, self.recipe.network)
 
-    def _report(self, terms: dict[str, list[float]], rate: float, bar: "tqdm[NoReturn]") -> None:
-        means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
+    def _report(self, means: dict[str, float], rate: float, bar: "tqdm[NoReturn]") -> None:
         self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[-1]})
         self._say_status()
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
