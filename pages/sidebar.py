@@ -18,6 +18,8 @@ INDOOR_M = 5.0
 def draw() -> None:
     """Data set, models and radius. Drawn by app.py, so that the choice is kept from page to page."""
     chosen = st.session_state.pop("go-on-with", {})
+    if "radius" not in st.session_state and "radius" not in st.query_params and "radius-shown" in st.session_state:
+        chosen = {"radius": st.session_state["radius-shown"]} | chosen  # two pages left in a hurry may lose it
     st.session_state.update(chosen)
     folders = find_datasets()
     if "data" in chosen:
@@ -50,7 +52,7 @@ def _ask_models() -> None:
 def _ask_radius(own: PlaceRule) -> None:
     indoor = own.radius_m < INDOOR_M
     turned = f" and is turned by no more than {own.angle_deg:g}°" if own.angle_deg else ""
-    st.number_input(
+    st.session_state["radius-shown"] = st.number_input(
         "Same place within, m",
         min_value=0.01,
         max_value=10_000.0,
