@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -36,6 +37,7 @@ def use_of(work: Callable[[], object], steps: int, peak: float) -> dict[str, flo
     }
 
 
+@cache
 def matrix_peak() -> float:
     """Floating-point operations a second of the card in products of large bf16 matrices."""
     one, other = (torch.randn(MATRIX, MATRIX, device="cuda", dtype=torch.bfloat16) for _ in range(2))

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks import crowd
 from benchmarks.__main__ import main, names
+from benchmarks._gpu import covered
 from benchmarks._large import write_large
 from butf.dataset.frames import Frames
 
@@ -76,3 +77,10 @@ def test_the_crowd_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert "median        0.10 s of 100 clicks" in shown
     assert "p95           2.00 s" in shown and "slowest       9.00 s" in shown and "0: 800, 100: 801" in shown
     assert math.isnan(crowd.resident_mb("http://127.0.0.1:1"))
+
+
+def test_spans_that_overlap_are_counted_once() -> None:
+    spans = np.random.default_rng(0).integers(0, 60, (20, 2))
+    spans.sort(axis=1)
+    slow = {tick for start, end in spans.tolist() for tick in range(start, end)}
+    assert covered(map(tuple, spans.tolist())) == len(slow)
