@@ -69,6 +69,7 @@ def _start_anew() -> None:
     """Another data set begins with its own radius and its first query; the old ones would mean nothing in it."""
     if st.session_state.get("data-shown") == st.session_state["data"]:
         return  # a page left while it was being drawn gives its choice back, and Streamlit takes that for a change
+    st.session_state.pop("radius-shown", None)
     try:
         frames = frames_of(find_datasets()[st.session_state["data"]])
         condition, queries = next(iter(frames.queries(browse.asked_split(frames)).items()))
