@@ -96,8 +96,8 @@ def draw_why(
             st.html(heading_html(f"{part.title[0].upper()}{part.title[1:]}", f"similarity {part.similarity:.3f}"))
             alt = f"Where the {part.title} of {model.name} looks in the"
             with st.container(horizontal=True, gap="small", key=f"pair {part.title}"):
-                st.image(part.query, width="stretch", alt=f"{alt} query")
-                st.image(part.candidate, width="stretch", alt=f"{alt} candidate")
+                components.photo(part.query, f"{alt} query")
+                components.photo(part.candidate, f"{alt} candidate")
         st.caption(WHY)
     with right:
         ranks = closeup.ranks_of(search, model, asked, choice.rule)

@@ -1,8 +1,12 @@
 """Small components of our own: a gallery to pick from, side maps that tell their values, a swipe, a drawing."""
 
+from typing import Literal
+
 import streamlit as st
+from PIL import Image
 
 from butf.closeup import Swipe
+from butf.figures.gallery import data_uri, thumbnail
 from butf.figures.hover_map import HoverMap
 from butf.files import REPO
 
@@ -48,6 +52,8 @@ export default function ({ data, parentElement }) {
 }
 """
 
+PHOTO_WIDTH = 1280
+
 _gallery = st.components.v2.component(
     "butf_gallery", html='<div class="gallery"></div>', js=GALLERY_JS, isolate_styles=False
 )
@@ -80,6 +86,14 @@ def drawing(html: str, key: str) -> None:
 def hover_map(view: HoverMap, key: str, alt: str) -> None:
     """A picture of cells that tells the value under the pointer, and can be shown on the whole screen."""
     _hover_map(data=view.payload(alt), key=key)
+
+
+def photo(picture: Image.Image, alt: str, width: int | Literal["stretch"] = "stretch") -> None:
+    """A picture sent within the page, not by an address of its own.
+
+    Streamlit forgets the address when the part is drawn again, maybe before a slow browser has asked for it.
+    """
+    st.image(data_uri(thumbnail(picture, PHOTO_WIDTH, 88)), width=width, alt=alt)
 
 
 def swipe(view: Swipe, key: str) -> None:

@@ -21,7 +21,7 @@ def draw(frames: Frames, i: int) -> None:
     places = (place for _ in count() for place in st.columns(across, gap="small"))
     with next(places).container(gap="xxsmall", key="chosen"), shared.told_plainly():
         st.html(heading_html("Picture", f"{name}, {frames.split[i]}"))
-        st.image(frames.image(i), width="stretch", alt=f"The picture {name}")
+        components.photo(frames.image(i), f"The picture {name}")
     for modality in dense:
         with shared.told_plainly():
             panel = data_views.side_panel(frames, i, modality)

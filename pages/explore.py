@@ -70,7 +70,7 @@ def draw_query(choice: shared.Choice, asked: browse.Asked) -> list[DeltaGenerato
     with columns[0].container(gap="xxsmall", key="asked"):
         note = browse.note(choice.frames, asked)
         st.html(gallery.heading_html("Your photo" if asked.query is None else "Query", note))
-        st.image(asked.picture, width="stretch", alt=f"The query picture, {asked.name}")
+        components.photo(asked.picture, f"The query picture, {asked.name}")
     return columns[1:]
 
 

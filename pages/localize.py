@@ -51,7 +51,7 @@ def main() -> None:
 
 def draw_picture(asked: browse.Asked) -> None:
     """All there is to show where no pose can be computed."""
-    st.image(asked.picture, width=480, alt=f"The query picture, {asked.name}")
+    components.photo(asked.picture, f"The query picture, {asked.name}", 480)
 
 
 @shared.part

@@ -13,7 +13,7 @@ from butf.networks.zoo import Model
 from butf.pose.answer import Localization
 from butf.pose.scene import FACINGS, KINDS, Scene, Wish, spot
 from butf.pose.things import OBJECTS
-from pages import loading, localize_steps
+from pages import components, loading, localize_steps
 
 INDOOR_M = 5.0
 TEXT_LONGEST = 24
@@ -89,7 +89,7 @@ def draw(choice: Choice, asked: browse.Asked, answer: Localization, plan: Plan, 
     drawn = pose_views.augmented(choice.frames, answer.query, made, answer.pose, right, plan.error, depth)
     kinds = ", ".join(kind.lower() for kind in plan.wish.kinds) or "nothing"
     alt = f"The photo with {kinds} drawn into it, {pose_views.side_words(answer.pose, made)}"
-    st.image(drawn.picture, width="stretch", output_format="JPEG", alt=alt)
+    components.photo(drawn.picture, alt)
     st.html(heading_html(*cost(drawn, plan, answer, truth is not None)))
     name = export.file_name(choice.frames, asked, "-augmented.png")
     st.download_button(

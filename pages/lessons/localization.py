@@ -33,7 +33,7 @@ def draw() -> None:
         picture, ways = st.columns([1, 1.3], gap="medium", vertical_alignment="center")
         with picture.container(gap="xxsmall"):
             st.html(heading_html("Query", asked.name))
-            st.image(frames.image(asked.query), width="stretch", alt=f"The query picture {asked.name}")
+            components.photo(frames.image(asked.query), f"The query picture {asked.name}")
         indirect = ("picture", "descriptor f(q)", f"nearest of {len(searches[0].database)}", "its position")
         ways.html(way_html("Direct", DIRECT, DIRECT_TOLD) + way_html("Indirect", indirect, INDIRECT_TOLD))
         st.html(heading_html(f"The {len(result.candidates)} nearest descriptors", f"by {asked.model.name}"))

@@ -41,7 +41,8 @@ def draw_query(asked: Question, searches: list, n: int, rank: int | None) -> Non
     choice, frames = asked.choice, asked.choice.frames
     result = browse.answers(browse.asked_frame(frames, asked.query), [asked.model], searches, MOST, choice.rule)[0]
     picture, words = st.columns([1, 2.4], gap="medium", vertical_alignment="center")
-    picture.image(frames.image(asked.query), width="stretch", alt=f"The query picture {asked.name}")
+    with picture:
+        components.photo(frames.image(asked.query), f"The query picture {asked.name}")
     with words.container(gap="xsmall"):
         st.html(heading_html(f"Is a right one among the first {n}?", f"right: within {choice.rule.radius_m:g} m"))
         st.html(f'<p class="said">{answer(rank, n, searches[0].retrieval.ids.shape[1])}</p>')
