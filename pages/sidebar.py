@@ -1,6 +1,7 @@
 """The sidebar, the same on every page: data set, models and radius. `shared.choice` tells the pages what it says."""
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -17,9 +18,7 @@ INDOOR_M = 5.0
 
 def draw() -> None:
     """Data set, models and radius. Drawn by app.py, so that the choice is kept from page to page."""
-    chosen = st.session_state.pop("go-on-with", {})
-    if "radius" not in st.session_state and "radius" not in st.query_params and "radius-shown" in st.session_state:
-        chosen = {"radius": st.session_state["radius-shown"]} | chosen  # two pages left in a hurry may lose it
+    chosen = _lost() | st.session_state.pop("go-on-with", {})
     st.session_state.update(chosen)
     folders = find_datasets()
     if "data" in chosen:
@@ -37,6 +36,16 @@ def draw() -> None:
         _ask_radius(frames.place)
 
 
+def _lost() -> dict[str, Any]:
+    """What was chosen last and is known neither to Streamlit nor to the address: pages left in a hurry may lose it."""
+    state = st.session_state
+    return {
+        key: state[f"{key}-shown"]
+        for key in ("data", "models", "radius")
+        if key not in state and key not in st.query_params and f"{key}-shown" in state
+    }
+
+
 def _ask_models() -> None:
     cards = zoo.available()
     names, chosen = [card.name for card in cards], st.session_state.get("models", [])
@@ -46,7 +55,9 @@ def _ask_models() -> None:
     if any(name not in names for name in chosen):  # a run was deleted meanwhile
         st.session_state["models"] = [name for name in chosen if name in names]
     first = browse.default_models(cards)
-    st.multiselect("Models", names, default=first, key="models", bind="query-params", placeholder="Choose models")
+    st.session_state["models-shown"] = st.multiselect(
+        "Models", names, default=first, key="models", bind="query-params", placeholder="Choose models"
+    )
 
 
 def _ask_radius(own: PlaceRule) -> None:

@@ -11,8 +11,10 @@ from app_pages import hover_maps, html, local_copy, opened, well
 from app_site import write_model
 from browsing import MODELS
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from butf.dataset.frames import Frames
+from butf.files import REPO
 from butf.networks import zoo
 from butf.networks.aggregation import Aggregation
 from butf.retrieval.evaluate import evaluate
@@ -222,6 +224,17 @@ def test_data_without_depth_shows_what_there_is(site):
     assert "Reconstructed" in html(app)
     assert "True depth" not in html(app)
     assert "AbsRel" not in html(app)
+
+
+def test_what_streamlit_lost_of_the_choice_is_given_back(site):
+    """As when pages are left in a hurry: neither the session nor the address knows it any more."""
+    app = AppTest.from_file(str(REPO / "app.py"), default_timeout=180)
+    for key, value in {"data": "tiny", "models": [MODELS[2]], "radius": 7.0}.items():
+        app.session_state[f"{key}-shown"] = value
+    app = well(app.run())
+    assert app.selectbox(key="data").value == "tiny"
+    assert app.multiselect(key="models").value == [MODELS[2]]
+    assert app.number_input(key="radius").value == 7.0
 
 
 def test_the_radius_follows_the_data_set(site):
