@@ -14,10 +14,7 @@ import argparse
 import asyncio
 import os
 import random
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,7 +27,8 @@ from benchmarks._serving import BROWSER_OPTIONS, chromium_path, serving
 from benchmarks.controls import MAIN, RESTED, TOOK
 from benchmarks.crowd import resident_mb
 from butf.commands.common import add_json, at_least_one, write_result
-from butf.files import REPO
+from butf.errors import BadInput
+from butf.training import runs
 from butf.training.folder import Run
 
 GOAL_S = 3.0
@@ -39,7 +37,7 @@ QUIET_MS = 400
 PATIENCE_MS = 120_000
 ALONE_S = 60
 NOTED_EVERY_S = 30
-TRAINING = ("--data", "town", "--method", "bu-tf", "--start-from", "image-only", "--steps", "100000", "--device", "cpu")
+TRAINING = {"data": "town", "method": "bu-tf", "start_from": "image-only", "steps": 100_000}
 WATCH = """() => {
   window.pressed = window.changed = performance.now()
   for (const kind of ['pointerup', 'keydown'])
@@ -48,9 +46,6 @@ WATCH = """() => {
     document.querySelector('[data-testid=stMain]'), {childList: true, subtree: true, characterData: true})
 }"""
 WRONG = "[data-testid=stException], [data-testid=stAlertContentError]"
-
-
-Training = tuple[subprocess.Popen[bytes], Run]
 
 
 @dataclass
@@ -78,8 +73,8 @@ def main(argv: list[str]) -> None:
     add_json(parser)
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"BUTF_RUNS": folder}
-        with serving(environment) as address, training(Path(folder), not options.no_training) as trained:
+        os.environ["BUTF_RUNS"] = folder  # the app's, and the training's
+        with serving() as address, training(not options.no_training) as trained:
             begun = standing(trained)
             time.sleep(ALONE_S if trained else 0)
             alone = paid(begun, standing(trained))
@@ -91,31 +86,27 @@ def main(argv: list[str]) -> None:
 
 
 @contextmanager
-def training(folder: Path, wanted: bool) -> Iterator[Training | None]:
-    """A training of the demo town beside everything else, ended with it; None where none is wanted."""
+def training(wanted: bool) -> Iterator[Run | None]:
+    """A training of the demo town, started as Train starts it, ended with it; None where none is wanted."""
     if not wanted:
         yield None
         return
-    run = Run(folder / "beside")
-    command = [sys.executable, "-m", "butf", "train", "--run", str(run.path), *TRAINING]
-    with open(os.devnull, "wb") as nowhere:
-        environment = os.environ | {"BUTF_RUNS": str(folder)}
-        process = subprocess.Popen(command, cwd=REPO, env=environment, stdout=nowhere, stderr=nowhere)
-        try:
-            while not list(run.metrics()) and process.poll() is None:
-                time.sleep(1)
-            yield process, run
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+    run = runs.start(TRAINING, "beside")
+    try:
+        while not run.metrics():
+            if run.state().state not in ("queued", "running"):
+                raise BadInput(f"the training ended: {run.log_tail()}")
+            time.sleep(1)
+        yield run
+    finally:
+        runs.stop(run)
 
 
-def standing(trained: Training | None) -> tuple[float, float, int] | None:
+def standing(run: Run | None) -> tuple[float, float, int] | None:
     """Where a training is: the clock, its seconds of the processor, and its steps; None without one."""
-    if trained is None:
+    if run is None:
         return None
-    process, run = trained
-    words = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    words = Path(f"/proc/{run.pid()}/stat").read_text().rpartition(")")[2].split()
     spent = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
     return time.monotonic(), spent, run.metrics()[-1]["step"]
 

@@ -133,6 +133,8 @@ def test_a_run_finishes_and_is_read_from_its_folder_alone(folder):
 def test_stop_saves_and_resume_goes_on(folder):
     run = runs.start(config(), "a")
     until(at_step(run, 7))
+    niceness = os.getpriority(os.PRIO_PROCESS, run.pid())
+    assert niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + runs.GIVES_WAY), "who browses is served first"
     runs.stop(run)
     assert word(run) == "stopped"
     saved = load_checkpoint(run.checkpoint_path)

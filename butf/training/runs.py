@@ -30,6 +30,8 @@ from butf.training.turns import states_in
 
 KEYPOINTS = "keypoints"
 """The method of runs that `train-keypoints` trains."""
+GIVES_WAY = 10
+"""By how much a trainer started from here is nicer than the app: on a busy machine whoever browses is served first."""
 GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
@@ -188,6 +190,8 @@ def _launch(run: Run, command: list[str]) -> None:
         run.write_status(state="queued", message="The trainer is starting.", device="")
         process = _spawn(run, command, lock)
         lock.sign(process.pid)
+        with suppress(AttributeError, OSError):  # not every system has niceness, and the trainer may have ended
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + GIVES_WAY)
     finally:
         lock.release()
     # Someone has to wait for the child, or it stays a zombie for as long as the app lives.
