@@ -74,13 +74,15 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BUTF_RUNS"] = folder  # the app's, and the training's
-        with serving() as address, training(not options.no_training) as trained:
-            begun = standing(trained)
-            time.sleep(ALONE_S if trained else 0)
-            alone = paid(begun, standing(trained))
-            begun = standing(trained)
-            tally = asyncio.run(visited(address, options.visitors, options.minutes * 60, options.look))
-            beside = paid(begun, standing(trained))
+        with serving() as address:
+            asyncio.run(warmed(address))
+            with training(not options.no_training) as trained:
+                begun = standing(trained)
+                time.sleep(ALONE_S if trained else 0)
+                alone = paid(begun, standing(trained))
+                begun = standing(trained)
+                tally = asyncio.run(visited(address, options.visitors, options.minutes * 60, options.look))
+                beside = paid(begun, standing(trained))
     result = summary(tally, alone, beside) | {"visitors": options.visitors, "minutes": options.minutes}
     write_result(options.json, result, text(result))
 
@@ -119,6 +121,30 @@ def paid(before: tuple[float, float, int] | None, after: tuple[float, float, int
     return {"steps_per_minute": 60 * steps / seconds, "processor_s_per_step": spent / steps if steps else float("nan")}
 
 
+async def warmed(address: str) -> None:
+    """Every page once, uncounted: what a server makes once is made before anyone comes."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as driver:
+        chromium = await driver.chromium.launch(executable_path=chromium_path(), args=list(BROWSER_OPTIONS))
+        page = await opened(chromium, address, Tally())
+        for name in PAGES:
+            await see(page, Tally(), name, random.Random(0), 1.0)
+        await chromium.close()
+
+
+async def opened(chromium: Any, address: str, tally: Tally) -> Any:
+    """A window of its own with Home in it, whose faults are counted."""
+    context = await chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    listen(page, tally)
+    await page.goto(address)
+    await page.wait_for_selector(f"{MAIN} :is(h1, h2, h3)", state="attached")
+    await page.evaluate(WATCH)
+    return page
+
+
 async def visited(address: str, visitors: int, seconds: float, look: float) -> Tally:
     """All visitors at once, until the time is over and each has finished what it began."""
     from playwright.async_api import async_playwright
@@ -144,20 +170,14 @@ async def visit(chromium: Any, address: str, tally: Tally, end: float, look: flo
     """One visitor: comes within the first looks, and goes from page to page until the end."""
     chance = random.Random(number)
     await asyncio.sleep(chance.uniform(0, 2 * look))
-    context = await chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = await context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    listen(page, tally)
-    await page.goto(address)
-    await page.wait_for_selector(f"{MAIN} :is(h1, h2, h3)", state="attached")
-    await page.evaluate(WATCH)
+    page = await opened(chromium, address, tally)
     while time.monotonic() < end:
         try:
-            await see(page, tally, chance, look)
+            await see(page, tally, chance.choice(PAGES), chance, look)
         except Exception as error:  # one that waits in vain is a fault to count, not the end of the measurement
             tally.faults.append(f"{page.url}: {str(error).splitlines()[0]}")
             await asyncio.sleep(look)
-    await context.close()
+    await page.context.close()
 
 
 def listen(page: Any, tally: Tally) -> None:
@@ -167,9 +187,8 @@ def listen(page: Any, tally: Tally) -> None:
     page.on("response", lambda answer: tally.faults.append(answer.url) if answer.status >= 400 else None)
 
 
-async def see(page: Any, tally: Tally, chance: random.Random, look: float) -> None:
+async def see(page: Any, tally: Tally, name: str, chance: random.Random, look: float) -> None:
     """Go to a page by the sidebar and press something there, each looked at for a while."""
-    name = chance.choice(PAGES)
     link = page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True)
     tally.note(f"to {name}", await timed(page, link))
     await asyncio.sleep(chance.expovariate(1 / look))
