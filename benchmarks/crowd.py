@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks._serving import server_process, serving
+from butf.commands.common import add_json, write_result
 from butf.errors import BadInput
 
 GOAL_S = 3.0
@@ -26,10 +27,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--visitors", type=int, default=10, help="clients at once (default 10)")
     parser.add_argument("--clicks", type=int, default=100, help="queries each of them asks for (default 100)")
     parser.add_argument("--view", default="", help="the address's query, say data=town&look=Files")
+    add_json(parser)
     options = parser.parse_args(argv)
     with serving() as address:
         seconds, memory = asyncio.run(crowd(address, options.view, options.visitors, options.clicks))
-    report(seconds, memory)
+    result = {"visitors": options.visitors, "seconds": seconds, "memory_mb": memory}
+    write_result(options.json, result, report(seconds, memory))
 
 
 async def crowd(address: str, view: str, visitors: int, clicks: int) -> tuple[list[float], list[tuple[int, float]]]:
@@ -108,10 +111,17 @@ def resident_mb(address: str) -> float:
         return float("nan")
 
 
-def report(seconds: list[float], memory: list[tuple[int, float]]) -> None:
+def p95(seconds: list[float]) -> float:
+    """What 95 % of the answers took at most."""
     ordered = sorted(seconds)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    print(f"answer, median      {statistics.median(ordered):6.2f} s of {len(ordered)} clicks")
-    print(f"answer, p95         {p95:6.2f} s (goal: under {GOAL_S:g} s)")
-    print(f"answer, slowest     {ordered[-1]:6.2f} s")
-    print("memory of the server, MB, after so many clicks: " + ", ".join(f"{n}: {mb:.0f}" for n, mb in memory))
+    return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+
+
+def report(seconds: list[float], memory: list[tuple[int, float]]) -> str:
+    lines = (
+        f"answer, median      {statistics.median(seconds):6.2f} s of {len(seconds)} clicks",
+        f"answer, p95         {p95(seconds):6.2f} s (goal: under {GOAL_S:g} s)",
+        f"answer, slowest     {max(seconds):6.2f} s",
+        "memory of the server, MB, after so many clicks: " + ", ".join(f"{n}: {mb:.0f}" for n, mb in memory),
+    )
+    return "\n".join(lines)

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks._serving import BROWSER_OPTIONS, chromium_path, serving
 from benchmarks.controls import MAIN, RESTED, TOOK
-from benchmarks.crowd import resident_mb
+from benchmarks.crowd import p95, resident_mb
 from butf.commands.common import add_json, at_least_one, write_result
 from butf.errors import BadInput
 from butf.training import runs
@@ -207,11 +207,6 @@ async def timed(page: Any, control: Any) -> float:
     await page.wait_for_function(RESTED, arg=QUIET_MS)
     took: float = await page.evaluate(TOOK)
     return max(0.0, took)
-
-
-def p95(seconds: list[float]) -> float:
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
 
 
 def summary(tally: Tally, alone: dict[str, float], beside: dict[str, float]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ import statistics
 import time
 from typing import Any
 
+from tqdm import tqdm
+
 from benchmarks._serving import SETTLED, chromium_path, launched, serving
+from butf.commands.common import add_json, text_table, write_result
 
 PAGES = ("", "explore", "compare", "train", "data", "learn", "localize")
 GOAL_S = 3.0
@@ -30,14 +33,17 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks pages", description=__doc__)
     parser.add_argument("--times", type=int, default=3, help="openings that count, each page (default 3)")
     parser.add_argument("--pages", nargs="+", default=PAGES, help="paths, with their query if need be")
+    add_json(parser)
     options = parser.parse_args(argv)
+    taken = {}
     with serving() as address, launched(chromium_path()) as chromium:
-        print(f"{'page':<28}{'first content':>14}{'all of it':>11}   (seconds; goal for the first: {GOAL_S:g})")
-        for path in options.pages:
+        for path in tqdm(options.pages, unit="page"):
             _opened(chromium, f"{address}/{path}")
             begun, drawn = zip(*(_opened(chromium, f"{address}/{path}") for _ in range(options.times)), strict=True)
-            name = path or "home"  # whose address is the app's own
-            print(f"{name:<28}{statistics.median(begun):>14.2f}{statistics.median(drawn):>11.2f}", flush=True)
+            taken[path or "home"] = {"first_s": begun, "all_s": drawn}  # Home's address is the app's own
+    rows = [[name, *(f"{statistics.median(seconds):.2f}" for seconds in row.values())] for name, row in taken.items()]
+    header = ("page", f"first content, s (goal: {GOAL_S:g})", "all of it, s")
+    write_result(options.json, taken, text_table(header, rows))
 
 
 def _opened(chromium: Any, address: str) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from benchmarks import crowd
+from benchmarks import crowd, load
 from benchmarks.__main__ import main, names
 from benchmarks._gpu import covered
 from benchmarks._large import write_large
@@ -71,12 +71,26 @@ def test_a_missing_data_set_is_one_sentence(capsys: pytest.CaptureFixture[str]) 
     assert "atlantis" in capsys.readouterr().err
 
 
-def test_the_crowd_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    crowd.report([0.1] * 94 + [2.0] * 5 + [9.0], [(0, 800.0), (100, 801.0)])
-    shown = capsys.readouterr().out
+def test_the_crowd_is_summed_up() -> None:
+    shown = crowd.report([0.1] * 94 + [2.0] * 5 + [9.0], [(0, 800.0), (100, 801.0)])
     assert "median        0.10 s of 100 clicks" in shown
     assert "p95           2.00 s" in shown and "slowest       9.00 s" in shown and "0: 800, 100: 801" in shown
     assert math.isnan(crowd.resident_mb("http://127.0.0.1:1"))
+
+
+def test_what_many_browsers_met_is_summed_up() -> None:
+    tally = load.Tally(memory=[(0, 900.0), (30, 910.0)])
+    for seconds in [0.1] * 94 + [2.0] * 5:
+        tally.note("on Explore", seconds)
+    tally.note("to Data", 9.0)
+    tally.faults += ["http://there/is/none.jpg"] * 2
+    paid = load.paid((0.0, 10.0, 100), (120.0, 70.0, 130))
+    assert paid == {"steps_per_minute": 15.0, "processor_s_per_step": 2.0}
+    result = load.summary(tally, {"steps_per_minute": 30.0, "processor_s_per_step": 2.0}, paid)
+    assert result["presses"]["all"] == {"count": 100, "median_s": 0.1, "p95_s": 2.0, "slowest_s": 9.0}
+    told = load.text(result)
+    assert "training beside: 15.0 steps a minute, 2.00 seconds" in told
+    assert told.endswith("2 faults\n  http://there/is/none.jpg") and "0: 900, 30: 910" in told
 
 
 def test_spans_that_overlap_are_counted_once() -> None:
