@@ -1,8 +1,12 @@
-"""What the server adds to Streamlit's own page: where the server is, so that the browser need not try addresses."""
+"""What the server does otherwise than Streamlit: a page is told where its server is, and parts of it stay whole."""
+
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 # Opened at /explore, Streamlit's page first asks for its server below /explore, and the browser reports two failures.
 TOLD = b"<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin + '/'}</script>"
@@ -52,3 +56,37 @@ async def send_page(start: Message, body: bytes, send: Send) -> None:
         headers[b"content-length"] = str(len(body)).encode()
     await send({**start, "headers": list(headers.items())})
     await send({"type": "http.response.body", "body": body})
+
+
+def keep_parts_whole() -> None:
+    """Where a part of a page is drawn anew, have Streamlit drop all that hangs on what it drops unsent of it.
+
+    Streamlit (1.67) drops what the part itself has in the queue, but keeps the parts within it: these then look for a
+    place that was never made ("Cannot set a node at a delta path"), and the page breaks. They are drawn anew as well.
+    """
+    plain = ForwardMsgQueue.clear
+    if getattr(plain, "keeps_parts_whole", False):
+        return
+
+    def clear(queue: ForwardMsgQueue, *args: Any, **more: Any) -> None:
+        before = list(queue._queue)
+        plain(queue, *args, **more)
+        kept = {id(message) for message in queue._queue}
+        dropped = [place_of(message) for message in before if id(message) not in kept and makes_place(message)]
+        queue._queue = [message for message in queue._queue if not lies_in(place_of(message), dropped)]
+
+    clear.keeps_parts_whole = True  # type: ignore[attr-defined]
+    ForwardMsgQueue.clear = clear  # type: ignore[method-assign]
+
+
+def place_of(message: ForwardMsg) -> tuple[int, ...]:
+    """Where in the page a message draws, from the outermost container in; empty where it draws nothing."""
+    return tuple(message.metadata.delta_path)
+
+
+def makes_place(message: ForwardMsg) -> bool:
+    return message.WhichOneof("type") == "delta" and message.delta.WhichOneof("type") == "add_block"
+
+
+def lies_in(place: tuple[int, ...], containers: list[tuple[int, ...]]) -> bool:
+    return any(place[: len(container)] == container for container in containers if len(place) > len(container))

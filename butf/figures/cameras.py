@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from jinja2 import Template
 
 from butf.dataset.manifest import Camera
-from butf.figures.cloud import GROUND
+from butf.figures.cloud import GROUND, marker
 from butf.figures.layer import Layer
 from butf.figures.theme import base_layout, drawn, palette
 from butf.pose.pose import Pose
@@ -141,7 +141,7 @@ def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], 
     """
     origin = seen[0].pose.centre
     x, y, z = np.round(points - origin, 2).T
-    look = {"size": 3, "color": [f"rgb({r},{g},{b})" for r, g, b in np.asarray(colours).tolist()]}
+    look = marker(colours)
     data = [{"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": y, "z": z, "hoverinfo": "skip"}]
     data += [_frustum(entry, origin) for entry in seen]
     around = np.concatenate([points - origin, *(corners(entry, DRAWN_M) - origin for entry in seen)])

@@ -52,10 +52,19 @@ def points(
     return xyz.astype(np.float32), colours
 
 
+def marker(colours: np.ndarray) -> dict[str, Any]:
+    """How Plotly draws points in their colours `(N, 3)`.
+
+    A square is two triangles, a disc dozens: without a graphics card the cloud comes in half the time.
+    """
+    words = [f"rgb({r},{g},{b})" for r, g, b in np.asarray(colours).tolist()]
+    return {"size": 3, "symbol": "square", "line": {"width": 0}, "color": words}
+
+
 def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.Figure:
     """Points `(N, 3)` of the camera frame in their colours `(N, 3)`, seen from a little behind and above the camera."""
     x, y, z = np.round(xyz, 2).T
-    look = {"size": 3, "color": [f"rgb({r},{g},{b})" for r, g, b in colours.tolist()]}
+    look = marker(colours)
     cloud = {"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": z, "z": -y}
     cloud |= {"hovertemplate": "%{x:.1f} m to the right<br>%{y:.1f} m ahead<br>%{z:.1f} m up<extra></extra>"}
     axis = {"visible": False, "showspikes": False}
