@@ -1,20 +1,18 @@
 """What a page asks of the library: which data, models and queries there are, and each model's answer to a query.
 
 Pages keep ids only (names of data sets, models and frames). What is large and slow to make, a model or the ranking of
-a whole split, lies on a `Shelf` that all sessions of the app share. Nothing here knows of Streamlit.
+a whole split, lies on a `butf.shelf.Shelf` that all sessions of the app share. Nothing here knows of Streamlit.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -32,37 +30,6 @@ from butf.retrieval.explore import QueryResult, SplitSearch, query_table
 
 PHOTO_SIDE = 1280
 SHOWN_FIRST = ("image-only", "hallucination", "bu-tf")
-
-
-class Shelf:
-    """The last `size` large results, shared by threads: each is made once, and others wait for it."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._makers: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def peek(self, key: Hashable) -> Any:
-        """The result of this key where it was made already, else None."""
-        with self._lock:
-            return self._items.get(key)
-
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The result of this key; `make()` makes it where there is none. What `make` raises is raised, not kept."""
-        with self._lock:
-            maker = self._makers.setdefault(key, threading.Lock())
-        with maker:
-            with self._lock:
-                if key in self._items:
-                    self._items.move_to_end(key)
-                    return self._items[key]
-            made = make()
-            with self._lock:
-                self._items[key] = made
-                while len(self._items) > self.size:
-                    self._makers.pop(self._items.popitem(last=False)[0], None)
-            return made
 
 
 def stamp(folder: Path) -> tuple[int, ...]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from butf import browse
 from butf.background import Job
 from butf.figures.descriptor_map import Drawn, map_data
 from butf.files import REPO
 from butf.networks.zoo import Model
 from butf.projection import METHODS, NEIGHBOURS, shown_rows
 from butf.retrieval.explore import SplitSearch
+from butf.shelf import Shelf
 from pages import loading, shared
 from pages.compare_gallery import explore_link
 from pages.compare_pairs import ask_pair
@@ -100,5 +100,5 @@ def wait(jobs: Sequence[Job], count: int) -> None:
 
 
 @st.cache_resource
-def _jobs() -> browse.Shelf:
-    return browse.Shelf(16)
+def _jobs() -> Shelf:
+    return Shelf(16)

@@ -9,6 +9,7 @@ from butf.browse import Choice
 from butf.describing import Describing
 from butf.networks.zoo import Model
 from butf.retrieval.explore import SplitSearch
+from butf.shelf import Shelf
 from butf.training.runs import training_allowed
 from pages import loading, shared
 
@@ -97,5 +98,5 @@ def _work(choice: Choice, model: Model) -> Describing:
 
 
 @st.cache_resource
-def _shelf() -> browse.Shelf:
-    return browse.Shelf(SHELF)
+def _shelf() -> Shelf:
+    return Shelf(SHELF)

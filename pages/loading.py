@@ -18,6 +18,7 @@ from butf.retrieval.agreement import Look, look
 from butf.retrieval.bank import Progress
 from butf.retrieval.evaluate import evaluate
 from butf.retrieval.explore import SplitSearch, split_search
+from butf.shelf import Shelf
 from pages.waiting import shown_progress
 
 SHELVES = {"models": 6, "searches": 16, "sides": 64, "overlays": 64, "looks": 64, "evaluations": 16, "sprites": 4}
@@ -141,5 +142,5 @@ def _ground(folder: Path, stamp: tuple[int, ...], split: str) -> Areas | None:
 
 
 @st.cache_resource
-def _shelf(kind: str) -> browse.Shelf:
-    return browse.Shelf(SHELVES[kind])
+def _shelf(kind: str) -> Shelf:
+    return Shelf(SHELVES[kind])

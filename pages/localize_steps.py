@@ -16,6 +16,7 @@ from butf.keypoints import zoo as keypoint_zoo
 from butf.pose.answer import CandidateMatches, Candidates, Localization, Query
 from butf.pose.lifting import MEASURED
 from butf.pose.localizer import Localizer, Settings
+from butf.shelf import Shelf
 from pages import components, loading
 from pages.localize_ways import Way
 from pages.waiting import shown_progress
@@ -104,9 +105,8 @@ def _run(choice: Choice, localizer: Localizer, asked: browse.Asked, query: Query
             done += 1
             if done == 1:
                 with lines.container(key="matching"):
-                    components.drawing(
-                        pose_views.matches_html(choice.frames, query, stage, judged=False), "first matches"
-                    )
+                    drawing = pose_views.matches_html(choice.frames, query, stage, judged=False)
+                    components.drawing(drawing, "first matches")
         else:
             return stage
         share = min(1.0, (1 + done) / (2 + len(found)))
@@ -117,15 +117,15 @@ def _run(choice: Choice, localizer: Localizer, asked: browse.Asked, query: Query
 
 def _localizer(choice: Choice, way: Way) -> Localizer:
     """The database ready to be localized in; for another number of candidates only that is changed."""
-    words = DESCRIBING.format(way.model.name)
 
     def make() -> Localizer:
-        keypoints = _keypoints(way)
-        settings = Settings(depth=way.depth)
+        words = DESCRIBING.format(way.model.name)
+        parts = (way.model, _keypoints(way), Settings(depth=way.depth), way.depth_model)
         with shown_progress(words) as progress:
-            return Localizer.open(
-                choice.frames, choice.split, way.model, keypoints, settings, way.depth_model, partial(progress, words)
-            )
+            made = Localizer.open(choice.frames, choice.split, *parts, partial(progress, words))
+        if not choice.large:
+            made.prepare()
+        return made
 
     localizer = copy.copy(shelf("localizers").get(_key(choice, way), make))
     localizer.settings = dataclasses.replace(localizer.settings, top=way.top)
@@ -144,6 +144,6 @@ def _key(choice: Choice, way: Way) -> tuple[Hashable, ...]:
 
 
 @st.cache_resource
-def shelf(kind: str) -> browse.Shelf:
+def shelf(kind: str) -> Shelf:
     """Large results that all sessions share."""
-    return browse.Shelf(SIZES[kind])
+    return Shelf(SIZES[kind])

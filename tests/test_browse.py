@@ -14,10 +14,11 @@ from butf.errors import BadInput
 from butf.figures.marks import Mark
 from butf.networks import zoo
 from butf.retrieval.explore import Candidate, QueryResult, split_search
+from butf.shelf import Shelf
 
 
 def test_a_shelf_makes_each_thing_once_even_for_many_threads():
-    shelf, made = browse.Shelf(4), []
+    shelf, made = Shelf(4), []
 
     def make():
         time.sleep(0.02)
@@ -34,14 +35,14 @@ def test_a_shelf_makes_each_thing_once_even_for_many_threads():
 
 
 def test_a_shelf_keeps_what_was_used_last():
-    shelf = browse.Shelf(2)
+    shelf = Shelf(2)
     for key in ("a", "b", "a", "c"):
         shelf.get(key, lambda key=key: key.upper())
     assert [shelf.peek(key) for key in "abc"] == ["A", None, "C"]
 
 
 def test_a_shelf_forgets_failures():
-    shelf = browse.Shelf(2)
+    shelf = Shelf(2)
 
     def fail():
         raise BadInput("no")

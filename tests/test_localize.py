@@ -15,6 +15,7 @@ from app_site import write_model
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from butf import files
 from butf.cli import main
 from butf.dataset.frames import Frames, write_frames
 from butf.dataset.manifest import Camera
@@ -211,6 +212,26 @@ def test_keypoints_of_the_database_are_found_once(wall: Frames, model: zoo.Model
     assert np.allclose(first.features.descriptors, again.features.descriptors, atol=1e-3)
     with pytest.raises(AssertionError, match="asked again"):
         Views(wall, Never(wall), 99, True)[2]
+
+
+def test_the_database_is_prepared_while_nobody_waits(wall: Frames, model: zoo.Model) -> None:
+    asked: list[tuple[int, int]] = []
+
+    class Counting(Knowing):
+        def extract(self, image: Image.Image, limit: int, upright: bool = False) -> Features:
+            asked.append(image.size)
+            return super().extract(image, limit, upright)
+
+    query = query_of_frame(wall, int(wall.queries("test")["day"][0]))
+    unprepared = Localizer.open(wall, "test", model, Knowing(wall)).localize(query)
+    localizer = Localizer.open(wall, "test", model, Counting(wall))
+    files.cache_dir().joinpath("localization").rename(files.cache_dir() / "elsewhere")
+    localizer.prepare().join()
+    assert len(asked) == len(wall.database("test"))
+    answer = localizer.localize(query)
+    assert len(asked) == len(wall.database("test")) + 1, "only the query's are sought"
+    assert answer.pose is not None and unprepared.pose is not None
+    np.testing.assert_allclose(answer.pose.centre, unprepared.pose.centre, atol=1e-2)
 
 
 def test_evaluation_goes_on_where_it_stopped(wall: Frames, model: zoo.Model, tmp_path: Path) -> None:

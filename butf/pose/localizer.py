@@ -6,6 +6,7 @@ answer = localizer.localize(query_of(frames, picture))
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,9 +25,10 @@ from butf.pose.lifting import Lifted, Lifter, Measured, Reconstructed, lifted
 from butf.pose.pnp import Solution
 from butf.pose.pose import Pose
 from butf.pose.refinement import project
-from butf.pose.views import Extractor, Views, pose_of
+from butf.pose.views import Extractor, View, Views, ahead, pose_of
 from butf.retrieval.bank import Progress, bank
 from butf.retrieval.index import Index
+from butf.shelf import Shelf
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
@@ -77,7 +79,7 @@ class Localizer:
         """`descriptors` (D, C) are those of the frames `database` (D,) by `model`; see `open`."""
         self.frames, self.database, self.model, self.settings = frames, database, model, settings
         self.views, self._lifter, self._index = views, lifter, Index.build(descriptors)
-        self._lifted: dict[int, Lifted] = {}
+        self._lifted = Shelf(HELD)
         coarse = settings.coarse_px * (1 if settings.depth == "measured" else 2)
         self._weighing = Weighing(settings.noise_px, settings.threshold, coarse, settings.weighed)
 
@@ -130,20 +132,23 @@ class Localizer:
         clock = time.perf_counter()
         features = self.views.features(query.picture)
         matches = []
-        for candidate in found:
-            matches.append(self._match(features, candidate))
-            seconds["match"] += time.perf_counter() - clock
-            yield matches[-1]
-            clock = time.perf_counter()
+        with ahead(self._lift, [candidate.frame for candidate in found]):
+            for candidate in found:
+                matches.append(self._match(features, candidate))
+                seconds["match"] += time.perf_counter() - clock
+                yield matches[-1]
+                clock = time.perf_counter()
         solution = best_pose(query, features, matches, self._weighing, self.frames.place.radius_m)
         seconds["solve"] += time.perf_counter() - clock
         clock = time.perf_counter()
         if solution is not None and self.settings.more:
-            for candidate in self._near(solution.pose, query, found):
-                clock = time.perf_counter()
-                matches.append(self._match(features, candidate))
-                seconds["match"] += time.perf_counter() - clock
-                yield matches[-1]
+            near = self._near(solution.pose, query, found)
+            with ahead(self._lift, [candidate.frame for candidate in near]):
+                for candidate in near:
+                    clock = time.perf_counter()
+                    matches.append(self._match(features, candidate))
+                    seconds["match"] += time.perf_counter() - clock
+                    yield matches[-1]
             clock = time.perf_counter()
             solution = better_pose(query, features, matches, self._weighing, self.frames.place.radius_m, solution)
         if solution is not None and self.settings.guided_px:
@@ -153,6 +158,10 @@ class Localizer:
                 solution, matches = finer, again
         seconds["solve"] += time.perf_counter() - clock
         yield self._answer(query, found, matches, solution, seconds)
+
+    def prepare(self) -> threading.Thread:
+        """Find the database's keypoints in a thread, so that queries to come wait for none; see `Views.prepare`."""
+        return self.views.prepare(self.database.tolist())
 
     def localize(self, query: Query, descriptor: np.ndarray | None = None) -> Localization:
         """The last of the stages."""
@@ -213,13 +222,12 @@ class Localizer:
         return self._matched(before.candidate, features, rows[kept], nearest[kept])
 
     def _lift(self, frame: int) -> Lifted:
-        if frame not in self._lifted:
-            view = self.views[frame]
-            z, spread = self._lifter.depths(view)
-            if len(self._lifted) >= HELD:
-                self._lifted.pop(next(iter(self._lifted)))
-            self._lifted[frame] = Lifted(view, lifted(view, z), spread)
-        return self._lifted[frame]
+        found: Lifted = self._lifted.get(frame, lambda: self._placed(self.views[frame]))
+        return found
+
+    def _placed(self, view: View) -> Lifted:
+        z, spread = self._lifter.depths(view)
+        return Lifted(view, lifted(view, z), spread)
 
     def _near(self, pose: Pose, query: Query, found: tuple[Candidate, ...]) -> list[Candidate]:
         """The database pictures nearest to a pose that see much of what it sees and are not candidates yet."""

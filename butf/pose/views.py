@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
@@ -22,6 +26,7 @@ from butf.errors import BadInput
 from butf.keypoints.features import Features
 from butf.pose.camera import camera_of_size
 from butf.pose.pose import Pose
+from butf.shelf import Shelf
 
 _FORM = "3"  # part of every key: change it when what is kept changes its meaning
 _HELD = 512  # pictures whose keypoints are held in memory: 0.3 MB each
@@ -60,17 +65,33 @@ class View:
 
 
 class Views:
-    """The pictures of a data set with their keypoints, looked up in memory, then on disk, then computed."""
+    """The pictures of a data set with their keypoints, looked up in memory, then on disk, then computed.
+
+    Threads may share it: each picture is computed once.
+    """
 
     def __init__(self, frames: Frames, extractor: Extractor, limit: int, upright: bool) -> None:
         self.frames, self.extractor, self.limit, self.upright = frames, extractor, limit, upright
-        self._held: OrderedDict[int, View] = OrderedDict()
+        self._held = Shelf(_HELD)
 
     def __getitem__(self, i: int) -> View:
         """Frame i; raises `BadInput` where dataset.json knows no camera of its size."""
-        if i in self._held:
-            self._held.move_to_end(i)
-            return self._held[i]
+        view: View = self._held.get(int(i), lambda: self._view(int(i)))
+        return view
+
+    def prepare(self, frames: Sequence[int]) -> threading.Thread:
+        """Find the keypoints of frames and keep them on disk, where they can be, in a thread that is started here."""
+
+        def work() -> None:
+            for i in frames:
+                self._view(i)
+
+        thread = threading.Thread(target=work, name="preparing-views", daemon=True)
+        if _writable(_folder()):
+            thread.start()
+        return thread
+
+    def _view(self, i: int) -> View:
         picture = self.frames.image(i)
         camera = camera_of_size(self.frames, picture.size)
         if camera is None:
@@ -82,14 +103,27 @@ class Views:
             "keypoints", picture.tobytes(), repr((picture.size, self.extractor.digest, self.limit, self.upright))
         )
         features = _features(kept(key, lambda: _parts(self.features(picture))))
-        self._held[i] = View(int(i), pose_of(self.frames, i), camera, features, key)
-        while len(self._held) > _HELD:
-            self._held.popitem(last=False)
-        return self._held[i]
+        return View(i, pose_of(self.frames, i), camera, features, key)
 
     def features(self, picture: Image.Image) -> Features:
         """The keypoints of any picture, as those of the database were found."""
         return self.extractor.extract(picture, self.limit, self.upright)
+
+
+@contextmanager
+def ahead(make: Callable[[int], object], frames: Iterable[int]) -> Iterator[None]:
+    """Call `make` of each frame in as many threads as torch leaves cores idle, while the caller takes one by one.
+
+    What it raises is left to the caller, who asks for the same; what nobody waits for any more is not begun.
+    """
+    threads = max(1, (os.cpu_count() or 1) // torch.get_num_threads())
+    with ThreadPoolExecutor(threads, thread_name_prefix="views-ahead") as pool:
+        for frame in frames:
+            pool.submit(make, frame)
+        try:
+            yield
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def pose_of(frames: Frames, i: int) -> Pose:
@@ -107,19 +141,27 @@ def kept(key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np
 
     A damaged file is computed again rather than believed.
     """
-    path = files.cache_dir() / "localization" / f"{key}.npz"
+    path = _folder() / f"{key}.npz"
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         made = compute()
-    existing = next(folder for folder in (path.parent, *path.parents) if folder.exists())
-    if os.access(existing, os.W_OK):
+    if _writable(path.parent):
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {**made}  # among keywords of other types
         np.savez(buffer, **arrays)
         files.write_atomic(path, buffer.getvalue(), durable=False)
     return made
+
+
+def _folder() -> Path:
+    return files.cache_dir() / "localization"
+
+
+def _writable(folder: Path) -> bool:
+    existing = next(above for above in (folder, *folder.parents) if above.exists())
+    return os.access(existing, os.W_OK)
 
 
 def key_of(kind: str, *parts: str | bytes) -> str:
