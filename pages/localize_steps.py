@@ -21,7 +21,7 @@ from pages import components, loading
 from pages.localize_ways import Way
 from pages.waiting import shown_progress
 
-SIZES = {"localizers": 3, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256}
+SIZES = {"localizers": 3, "prepared": 16, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256}
 STRIP_WIDTH = 160
 DESCRIBING = "Describing the database with {}; this happens once"
 
@@ -37,6 +37,8 @@ def answer_of(choice: Choice, asked: browse.Asked, query: Query, way: Way) -> Lo
         localizer = _localizer(choice, way)
         made = shelf("answers").get(key, lambda: _run(choice, localizer, asked, query, way))
     place.empty()
+    if not choice.large:  # once a database, whichever model retrieves
+        shelf("prepared").get((*loading.question(choice, []), way.keypoints), localizer.prepare)
     return made
 
 
@@ -122,10 +124,7 @@ def _localizer(choice: Choice, way: Way) -> Localizer:
         words = DESCRIBING.format(way.model.name)
         parts = (way.model, _keypoints(way), Settings(depth=way.depth), way.depth_model)
         with shown_progress(words) as progress:
-            made = Localizer.open(choice.frames, choice.split, *parts, partial(progress, words))
-        if not choice.large:
-            made.prepare()
-        return made
+            return Localizer.open(choice.frames, choice.split, *parts, partial(progress, words))
 
     localizer = copy.copy(shelf("localizers").get(_key(choice, way), make))
     localizer.settings = dataclasses.replace(localizer.settings, top=way.top)

@@ -25,7 +25,7 @@ from butf.pose.lifting import Lifted, Lifter, Measured, Reconstructed, lifted
 from butf.pose.pnp import Solution
 from butf.pose.pose import Pose
 from butf.pose.refinement import project
-from butf.pose.views import Extractor, View, Views, ahead, pose_of
+from butf.pose.views import Extractor, View, Views, pose_of
 from butf.retrieval.bank import Progress, bank
 from butf.retrieval.index import Index
 from butf.shelf import Shelf
@@ -132,7 +132,7 @@ class Localizer:
         clock = time.perf_counter()
         features = self.views.features(query.picture)
         matches = []
-        with ahead(self._lift, [candidate.frame for candidate in found]):
+        with self.views.ahead(self._lift, [candidate.frame for candidate in found]):
             for candidate in found:
                 matches.append(self._match(features, candidate))
                 seconds["match"] += time.perf_counter() - clock
@@ -143,7 +143,7 @@ class Localizer:
         clock = time.perf_counter()
         if solution is not None and self.settings.more:
             near = self._near(solution.pose, query, found)
-            with ahead(self._lift, [candidate.frame for candidate in near]):
+            with self.views.ahead(self._lift, [candidate.frame for candidate in near]):
                 for candidate in near:
                     clock = time.perf_counter()
                     matches.append(self._match(features, candidate))

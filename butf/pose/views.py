@@ -73,6 +73,7 @@ class Views:
     def __init__(self, frames: Frames, extractor: Extractor, limit: int, upright: bool) -> None:
         self.frames, self.extractor, self.limit, self.upright = frames, extractor, limit, upright
         self._held = Shelf(_HELD)
+        self._ahead, self._waiting = 0, threading.Condition()
 
     def __getitem__(self, i: int) -> View:
         """Frame i; raises `BadInput` where dataset.json knows no camera of its size."""
@@ -80,16 +81,43 @@ class Views:
         return view
 
     def prepare(self, frames: Sequence[int]) -> threading.Thread:
-        """Find the keypoints of frames and keep them on disk, where they can be, in a thread that is started here."""
+        """Find the keypoints of frames and keep them on disk, where they can be, in a thread that is started here.
+
+        It makes way for whoever is `ahead`.
+        """
 
         def work() -> None:
             for i in frames:
+                with self._waiting:
+                    self._waiting.wait_for(lambda: not self._ahead)
                 self._view(i)
 
         thread = threading.Thread(target=work, name="preparing-views", daemon=True)
         if _writable(_folder()):
             thread.start()
         return thread
+
+    @contextmanager
+    def ahead(self, make: Callable[[int], object], frames: Iterable[int]) -> Iterator[None]:
+        """Call `make` of each frame in as many threads as torch leaves cores idle, while the caller takes one by one.
+
+        What it raises is left to the caller, who asks for the same; what nobody waits for any more is not begun.
+        """
+        threads = max(1, (os.cpu_count() or 1) // torch.get_num_threads())
+        self._count(1)
+        with ThreadPoolExecutor(threads, thread_name_prefix="views-ahead") as pool:
+            for frame in frames:
+                pool.submit(make, frame)
+            try:
+                yield
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._waiting:
+            self._ahead += more
+            self._waiting.notify_all()
 
     def _view(self, i: int) -> View:
         picture = self.frames.image(i)
@@ -108,22 +136,6 @@ class Views:
     def features(self, picture: Image.Image) -> Features:
         """The keypoints of any picture, as those of the database were found."""
         return self.extractor.extract(picture, self.limit, self.upright)
-
-
-@contextmanager
-def ahead(make: Callable[[int], object], frames: Iterable[int]) -> Iterator[None]:
-    """Call `make` of each frame in as many threads as torch leaves cores idle, while the caller takes one by one.
-
-    What it raises is left to the caller, who asks for the same; what nobody waits for any more is not begun.
-    """
-    threads = max(1, (os.cpu_count() or 1) // torch.get_num_threads())
-    with ThreadPoolExecutor(threads, thread_name_prefix="views-ahead") as pool:
-        for frame in frames:
-            pool.submit(make, frame)
-        try:
-            yield
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def pose_of(frames: Frames, i: int) -> Pose:
