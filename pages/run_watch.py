@@ -34,10 +34,9 @@ POINTS = (
 SHARPER = "two val pictures that the network never learns from"
 
 
-def draw(run: Run) -> None:
-    """All that a run has told so far."""
+def draw_learnt(run: Run) -> None:
+    """Its curves, what it reconstructs, and its log."""
     state, records = run.state(), run.metrics()
-    draw_progress(state, records)
     if records:
         others = run_actions.compared(run)
         loss = loss_figure(records, others=others)
@@ -60,8 +59,9 @@ def draw(run: Run) -> None:
         st.code(run.log_tail() or "Nothing was written yet.", None, wrap_lines=True, height=260)
 
 
-def draw_progress(state: RunState, records: list[dict]) -> None:
+def draw_progress(run: Run) -> None:
     """How far it is, how fast, and how good."""
+    state, records = run.state(), run.metrics()
     if state.explanation:
         tell = st.error if state.state == "failed" else st.caption
         tell(state.explanation)

@@ -10,6 +10,7 @@ from butf.training.state import RunState
 from pages import run_actions, run_watch, shared, training_form
 
 POLL_S, IDLE_POLL_S = 2.0, 10.0
+CURVES_S = 6.0  # a browser draws two charts for them, and every window that watches does
 NO_RUN = "No run yet. Start one here, or with the command from a terminal."
 
 
@@ -30,6 +31,8 @@ def main() -> None:
                 run_actions.offer(Run.open(name), states)
         every = POLL_S if any(state.active for state in states) else IDLE_POLL_S
         st.fragment(watch, run_every=every)(name, words)
+        if name is not None:
+            st.fragment(show_learnt, run_every=max(every, CURVES_S))(name)
 
 
 def choose_run(states: list[RunState]) -> str:
@@ -54,7 +57,13 @@ def watch(name: str | None, words: dict[str, str]) -> None:
         st.rerun()
     if name is not None:
         with st.container(key="watch"), shared.told_plainly():
-            run_watch.draw(Run.open(name))
+            run_watch.draw_progress(Run.open(name))
+
+
+def show_learnt(name: str) -> None:
+    """What a run has learnt so far."""
+    with st.container(key="learnt"), shared.told_plainly():
+        run_watch.draw_learnt(Run.open(name))
 
 
 shared.enter_app()
