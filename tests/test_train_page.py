@@ -126,6 +126,7 @@ def test_as_shipped_means_the_settings_of_the_shipped_models():
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.label)
 def test_every_preset_suits_every_method(method, preset):
     config = TrainConfig(method=method, **preset.values_for(method))
+    assert config.start_from == ("image-only" if preset.label == "In class" and method != "image-only" else None)
     if preset.label == "As in the talk":
         sigmas = (config.sigma_side, config.sigma_full, config.sigma_transfer, config.sigma_keep)
         assert sigmas == (1, 1, 1, 0) and (config.margin, config.lambda_div, config.squared_distance) == (
