@@ -33,7 +33,7 @@ PRESETS = (
     ),
     Preset(
         "In class",
-        "About ten minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
+        "Seven to eight minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
         "network and teaches it depth, so that there is a model worth asking before the lesson ends.",
         "The first training step is taken from the shipped image-only model. Small batches and gentle rates, chosen "
         "on val. hallucination and bu-tf-adapted take up to three times as long; image-only, which starts from "
