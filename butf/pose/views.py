@@ -9,7 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,18 +83,18 @@ class Views:
     def prepare(self, frames: Sequence[int]) -> threading.Thread:
         """Find the keypoints of frames and keep them on disk, where they can be, in a thread that is started here.
 
-        It makes way for whoever is `ahead`.
+        It makes way for whoever is `ahead`. A frame that cannot be read is left to whoever asks for it.
         """
 
         def work() -> None:
-            for i in frames:
+            for i in frames if _writable(_folder()) else ():
                 with self._waiting:
                     self._waiting.wait_for(lambda: not self._ahead)
-                self._view(i)
+                with suppress(BadInput):
+                    self._view(i)
 
         thread = threading.Thread(target=work, name="preparing-views", daemon=True)
-        if _writable(_folder()):
-            thread.start()
+        thread.start()
         return thread
 
     @contextmanager
@@ -105,14 +105,14 @@ class Views:
         """
         threads = max(1, (os.cpu_count() or 1) // torch.get_num_threads())
         self._count(1)
-        with ThreadPoolExecutor(threads, thread_name_prefix="views-ahead") as pool:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="views-ahead")
+        try:
             for frame in frames:
                 pool.submit(make, frame)
-            try:
-                yield
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-                self._count(-1)
+            yield
+        finally:
+            pool.shutdown(cancel_futures=True)
+            self._count(-1)
 
     def _count(self, more: int) -> None:
         with self._waiting:

@@ -36,8 +36,7 @@ PRESETS = (
         "Seven to eight minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
         "network and teaches it depth, so that there is a model worth asking before the lesson ends.",
         "The first training step is taken from the shipped image-only model. Small batches and gentle rates, chosen "
-        "on val. hallucination and bu-tf-adapted take up to three times as long; image-only, which starts from "
-        "ImageNet as ever, takes half.",
+        "on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
         {
             "steps": 400,
             "start_from": "image-only",
