@@ -31,6 +31,7 @@ from butf.dataset.samples import Samples
 from butf.device import choose_device
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
+from butf.training.memory import keep_freed
 from butf.training.session import StopFlag
 from butf.training.trainer import Trainer
 
@@ -49,11 +50,14 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--rounds", type=at_least_one, default=3, metavar="N", help="rounds (3)")
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="torch threads (as torch chooses)")
     parser.add_argument("--config", default="{}", help="JSON of fields of TrainConfig to change")
+    parser.add_argument("--let-go", action="store_true", help="leave freed memory to the C library, for comparison")
     add_device(parser)
     add_json(parser)
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
+    if not args.let_go:
+        keep_freed()
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     entries = [entry for method in args.methods for entry in _measured(method, args, clock)]
     report = {"data": args.data, "threads": torch.get_num_threads(), "device": args.device}

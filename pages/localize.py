@@ -59,7 +59,10 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
     """The answer: the verdict, matches and map, and one closer look. All of it follows the controls of that look."""
     truth = pose_views.truth_of(choice.frames, asked)
     st.html(pose_words.verdict_html(answer, truth))
-    above = st.container(key="found")
+    with st.container(key="found"):
+        left, right = st.columns([2.1, 1], gap="medium")
+    with left:
+        draw_matches(choice, asked, way, answer)
     look = st.segmented_control(
         "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
         label_visibility="collapsed",
@@ -75,24 +78,19 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         st.info(NO_POSE, icon=":material/location_off:")
     else:
         made = draw_reality(choice, asked, way, answer)
-    with above:
-        draw_found(choice, asked, way, answer, made)
-
-
-def draw_found(
-    choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization, made: Scene | None
-) -> None:
-    frames, matches = choice.frames, answer.matches
-    left, right = st.columns([2.1, 1], gap="medium")
-    with left:
-        if matches:
-            name = f"matched-{asked.key}"
-            at = min(st.session_state.get(name, pose_views.best(matches)), len(matches) - 1)
-            strip = pose_views.strip_html(frames, matches, lambda i: localize_steps.picture_of(choice, i), at)
-            components.gallery(strip, "candidates", lambda said: st.session_state.update({name: int(said)}))
-            components.drawing(localize_steps.matches_of(choice, asked, answer, way, at), "matches")
     with right.container(gap="xsmall"):
         localize_where.draw(choice, asked, way, answer, made)
+
+
+def draw_matches(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:
+    """The candidates as pictures, one of them beside the query with the matches as lines."""
+    matches = answer.matches
+    if matches:
+        name = f"matched-{asked.key}"
+        at = min(st.session_state.get(name, pose_views.best(matches)), len(matches) - 1)
+        strip = pose_views.strip_html(choice.frames, matches, lambda i: localize_steps.picture_of(choice, i), at)
+        components.gallery(strip, "candidates", lambda said: st.session_state.update({name: int(said)}))
+        components.drawing(localize_steps.matches_of(choice, asked, answer, way, at), "matches")
 
 
 def draw_reality(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> Scene:

@@ -135,6 +135,8 @@ def test_stop_saves_and_resume_goes_on(folder):
     until(at_step(run, 7))
     niceness = os.getpriority(os.PRIO_PROCESS, run.pid())
     assert niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + runs.GIVES_WAY), "who browses is served first"
+    group = Path(f"/proc/{run.pid()}/autogroup")
+    assert not group.exists() or group.read_text().split()[-1] == str(runs.GIVES_WAY), "and not a session's turn"
     runs.stop(run)
     assert word(run) == "stopped"
     saved = load_checkpoint(run.checkpoint_path)

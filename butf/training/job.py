@@ -9,6 +9,7 @@ from butf.dataset.samples import Samples
 from butf.training.config import TrainConfig
 from butf.training.feed import pictures_in_batch
 from butf.training.folder import Run, locate
+from butf.training.memory import keep_freed
 from butf.training.session import StopFlag, session, stop_flag
 from butf.training.trainer import Trainer
 
@@ -40,5 +41,6 @@ def follow(name: str) -> None:
 
 
 def _work(trainer: Trainer, stop: StopFlag) -> None:
+    keep_freed()
     trainer.fit(stop)
     trainer.finish()

@@ -190,8 +190,7 @@ def _launch(run: Run, command: list[str]) -> None:
         run.write_status(state="queued", message="The trainer is starting.", device="")
         process = _spawn(run, command, lock)
         lock.sign(process.pid)
-        with suppress(AttributeError, OSError):  # not every system has niceness, and the trainer may have ended
-            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + GIVES_WAY)
+        _make_way(process.pid)
     finally:
         lock.release()
     # Someone has to wait for the child, or it stays a zombie for as long as the app lives.
@@ -216,6 +215,16 @@ def _spawn(run: Run, command: list[str], lock: FileLock) -> "subprocess.Popen[by
             )
     except OSError as error:
         raise BadInput(f"run {run.name} cannot be started ({error.strerror}); free space and try again") from error
+
+
+def _make_way(pid: int) -> None:
+    """Have whoever browses served before this trainer."""
+    with suppress(AttributeError, OSError):  # not every system has niceness, and the trainer may have ended
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + GIVES_WAY)
+        # Linux may share the processor among sessions first (sched(7), autogroup), and niceness counts only within one.
+        group = Path(f"/proc/{pid}/autogroup")
+        if group.exists():
+            group.write_text(str(GIVES_WAY))
 
 
 def _attend(run: Run, process: "subprocess.Popen[bytes]") -> None:
