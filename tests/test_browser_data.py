@@ -7,12 +7,14 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from app_pages import local_copy
 from app_site import environment
 from browsing import PATIENCE_MS, Visitor
 from conftest import write_tiny_dataset
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from test_dataset_faults import set_cell
 from test_importers_photos import LAT, METRE, at, photo
 
@@ -111,6 +113,45 @@ def test_a_click_on_the_map_and_on_the_plan_shows_the_frame(visitor: Visitor, si
         else:
             visitor.page.mouse.click(*plan.evaluate(POINT_ON_PLAN, [x, y]))
         drawn(visitor, target)
+
+
+def misname(visitor: Visitor) -> list[str]:
+    """Send what is pressed as the browser does in the moment in which the map reports itself: in the map's name."""
+    names: list[str] = []
+
+    def send(message: str | bytes) -> None:
+        said = BackMsg()
+        said.ParseFromString(message)
+        if said.WhichOneof("type") == "rerun_script" and said.rerun_script.widget_states.widgets:
+            names.append(said.rerun_script.fragment_id)
+            said.rerun_script.fragment_id = names[0]
+        server.send(said.SerializeToString())
+
+    def connect(socket: Any) -> None:
+        nonlocal server
+        server = socket.connect_to_server()
+        socket.on_message(send)
+
+    server: Any = None
+    visitor.page.route_web_socket("**/_stcore/stream**", connect)
+    return names
+
+
+def test_no_press_is_lost_beside_the_map_s_report(visitor: Visitor) -> None:
+    named = misname(visitor)
+    visitor.open("data=drive&traversal=overcast")
+    drawn(visitor, "overcast/000000")
+    while not named:
+        visitor.page.wait_for_timeout(100)
+    visitor.page.get_by_role("button", name="Next").click()  # of the same part as the map
+    drawn(visitor, "overcast/000001")
+    visitor.page.get_by_role("radio", name="Import your own").click()  # of the part around it
+    visitor.page.get_by_role("button", name="Check it").wait_for()
+    visitor.page.get_by_role("radio", name="Look at it").click()
+    drawn(visitor, "overcast/000001")
+    visitor.choose("Data set", "room")  # of no part
+    visitor.page.locator(".st-key-plan .js-plotly-plot").wait_for()
+    assert len(set(named)) >= 3 and "" in named, "nothing was sent in another's name"
 
 
 def test_import_data_with_faults_see_the_list_mend_import_look_delete(visitor: Visitor, site: Path) -> None:
