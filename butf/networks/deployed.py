@@ -29,6 +29,7 @@ OPSET = 17
 TOLERANCE = 1e-4
 """How far a graph's numbers may be from torch's on the picture it was made with; rounding is below 1e-6."""
 PARTS = Description._fields
+INPUTS = ("images", "measured", "valid")  # none that a part of the answer has
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -149,24 +150,29 @@ class _Traced(nn.Module):
 def _export(network: Network, shapes: Shapes) -> _Graph:
     """The graph of a network for inputs of `shapes`, each without its batch. Raises whatever can go wrong."""
     examples = _examples(shapes)
-    written: Any = io.BytesIO()  # the exporter that traces takes one, though its types name paths alone
-    # The caller may be in inference mode, whose tensors cannot be traced. Warnings are about what would be wrong for
-    # other shapes, and about the exporter's age: the comparison below tells what is wrong for this one.
-    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        described = network.describe_measured(*examples) if network.reads_side else network.describe(*examples)
-        expected = {name: part.numpy() for name, part in zip(PARTS, described, strict=True) if part is not None}
-        inputs = ("images", "measured", "valid")[: len(examples)]  # none that a part of the answer has
-        torch.onnx.export(
-            _Traced(network).eval(), examples, written, dynamo=False, opset_version=OPSET,
-            input_names=inputs, output_names=tuple(expected),
-        )  # fmt: skip
-    graph = _Graph(_session(written.getvalue()), inputs, tuple(expected))
+    written, expected = exported(network, examples)
+    graph = _Graph(_session(written), INPUTS[: len(examples)], tuple(expected))
     found = graph.run(*examples)._asdict()
     for name, part in expected.items():
         if not np.allclose(found[name].numpy(), part, rtol=0, atol=TOLERANCE):
             raise RuntimeError(f"its {name} differs from torch's")
     return graph
+
+
+def exported(network: Network, examples: tuple[Tensor, ...]) -> tuple[bytes, dict[str, np.ndarray]]:
+    """The network as an ONNX model for inputs like these, of one picture; and what torch says of them, by its parts."""
+    written: Any = io.BytesIO()  # the exporter that traces takes one, though its types name paths alone
+    # The caller may be in inference mode, whose tensors cannot be traced. Warnings are about what would be wrong for
+    # other shapes, and about the exporter's age: comparing answers tells what is wrong for this one.
+    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        described = network.describe_measured(*examples) if network.reads_side else network.describe(*examples)
+        expected = {name: part.numpy() for name, part in zip(PARTS, described, strict=True) if part is not None}
+        torch.onnx.export(
+            _Traced(network).eval(), examples, written, dynamo=False, opset_version=OPSET,
+            input_names=INPUTS[: len(examples)], output_names=tuple(expected),
+        )  # fmt: skip
+    return written.getvalue(), expected
 
 
 def _session(graph: bytes) -> InferenceSession:
