@@ -13,11 +13,14 @@ from torch.utils.flop_counter import FlopCounterMode
 MATRIX, PRODUCTS = 8192, 20
 
 
-def use_of(work: Callable[[], object], steps: int, peak: float) -> dict[str, float]:
+def use_of(work: Callable[[], object], launched: Callable[[], object], steps: int, peak: float) -> dict[str, float]:
     """Of `steps` rounds of work in a row: `idle`, the share of their time in which the GPU computed and copied nothing,
-    `of_peak`, their products a second over `peak`, and the milliseconds of one."""
+    `of_peak`, their products a second over `peak`, and the milliseconds of one.
+
+    `launched` is the same work launched kernel by kernel: what is replayed from a graph, torch cannot count.
+    """
     with FlopCounterMode(display=False) as counter:
-        work()
+        launched()
     torch.cuda.synchronize()
     start = time.perf_counter()
     for _ in range(steps):

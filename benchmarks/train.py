@@ -29,9 +29,11 @@ from butf.dataset.frames import Frames
 from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
 from butf.device import choose_device
+from butf.training import trainer as trainer_module
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.memory import keep_freed
+from butf.training.replay import WARM_UP
 from butf.training.session import StopFlag
 from butf.training.trainer import Trainer
 
@@ -51,6 +53,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="torch threads (as torch chooses)")
     parser.add_argument("--config", default="{}", help="JSON of fields of TrainConfig to change")
     parser.add_argument("--let-go", action="store_true", help="leave freed memory to the C library, for comparison")
+    parser.add_argument("--launched", action="store_true", help="replay nothing on a GPU, for comparison")
     add_device(parser)
     add_json(parser)
     args = parser.parse_args(argv)
@@ -76,6 +79,8 @@ def _measured(method: str, args: argparse.Namespace, clock: Clock) -> list[dict[
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(str(Path(folder) / "run"), config.as_dict(), ["benchmarks", "train"])
         trainer = Trainer(run, config, torch.device(choose_device(config.device)))
+        if args.launched:
+            trainer_module.replayable = lambda config: False
         decoding = _decoding(trainer, clock)
         entries = []
         for phase in range(len(trainer.recipe.phases)):
@@ -85,14 +90,18 @@ def _measured(method: str, args: argparse.Namespace, clock: Clock) -> list[dict[
             rates = _rates(trainer, args.steps, args.rounds, clock)
             entry = {"method": method, "phase": trainer.phase, "images_per_s": rates | {"decoding": decoding}}
             if trainer.device.type == "cuda":
-                entry["gpu"] = use_of(lambda: trainer._descend(trainer._draw()), args.steps, matrix_peak())
+                entry["gpu"] = use_of(
+                    lambda: trainer._descend(trainer._draw()),
+                    lambda: trainer._pull(trainer._draw()),
+                    args.steps,
+                    matrix_peak(),
+                )
             entries.append(entry | {"loop_over_network": round(rates["loop"] / rates["network"], 3)})
         return entries
 
 
 def _rates(trainer: Trainer, steps: int, rounds: int, clock: Clock) -> dict[str, float]:
-    for _ in range(2):  # decodes what the batches need, and warms up
-        trainer._descend(trainer._draw())
+    _warm(trainer)
     batch = trainer._draw()
     seen = len(batch.images) + (len(batch.extra.images) if batch.extra else 0)
     parts: dict[str, Callable[[], object]] = {
@@ -128,7 +137,14 @@ def _loop(trainer: Trainer, steps: int, clock: Clock) -> float:
     seconds = (clock() - start) / steps
     object.__setattr__(trainer.config, "steps", wanted)
     trainer._enter_phase()
+    _warm(trainer)
     return seconds + sought
+
+
+def _warm(trainer: Trainer) -> None:
+    """Decode what the batches need, warm up, and record what a GPU replays."""
+    for _ in range(WARM_UP + 2):
+        trainer._descend(trainer._draw())
 
 
 def _decoding(trainer: Trainer, clock: Clock) -> float:

@@ -1,6 +1,11 @@
-"""Where to compute."""
+"""Where to compute, and how numbers get there."""
+
+from typing import TYPE_CHECKING
 
 from butf.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
 
 
 def choose_device(name: str) -> str:
@@ -14,3 +19,8 @@ def choose_device(name: str) -> str:
     if name == "cuda" and not usable:
         raise BadInput("device is 'cuda', but torch finds no GPU here; choose 'cpu' or 'auto'")
     return "cuda:0" if usable and name != "cpu" else "cpu"
+
+
+def sent(values: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+    """Values on the device, without waiting for what a GPU is still computing."""
+    return values if device.type != "cuda" else values.pin_memory().to(device, non_blocking=True)

@@ -8,25 +8,42 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float, squared: bool = True) -> Tensor:
+def triplet_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float,
+    squared: bool = True,
+    counted: Tensor | None = None,
+) -> Tensor:
     """Slide equation 1, mean over the batch: `max(||f(q) - f(q+)||^2 - ||f(q) - f(q-)||^2 + margin, 0)`.
 
     `squared=False` takes plain distances, as the authors' code does: their gradient does not vanish for near pairs.
-    Shape: `(B, D)` each.
+    Shape: `(B, D)` each; `counted` `(B,)` bool, where not all triplets are to count.
     """
     near, far = distance(anchor, positive, squared), distance(anchor, negative, squared)
-    return F.relu(near - far + margin).mean()
+    return mean(F.relu(near - far + margin), counted)
 
 
-def contrastive_loss(a: Tensor, b: Tensor, same: Tensor, tau: float) -> Tensor:
+def contrastive_loss(a: Tensor, b: Tensor, same: Tensor, tau: float, counted: Tensor | None = None) -> Tensor:
     """The contrastive loss of Lepetit's lecture (Radenovic 2018), mean over P pairs; zero when there is none.
 
     With `d = ||f(i) - f(j)||` it is `d^2 / 2` for pictures of one place and `max(0, tau - d)^2 / 2` for others.
-    Shape: `a` and `b` `(P, D)`, `same` `(P,)` bool.
+    Shape: `a` and `b` `(P, D)`, `same` `(P,)` bool, as is `counted`, where not all pairs are to count.
     """
     near = distance(a, b, squared=True)
     far = F.relu(tau - distance(a, b, squared=False)).square()
-    return 0.5 * torch.where(same, near, far).sum() / max(len(same), 1)
+    return 0.5 * mean(torch.where(same, near, far), counted)
+
+
+def mean(values: Tensor, counted: Tensor | None = None) -> Tensor:
+    """The mean of the values that are `counted` (bool, of the same shape; None: of all), zero when there is none.
+
+    No shape depends on what is counted, so that a GPU need not be waited for, and its work can be replayed.
+    """
+    if counted is None:
+        return values.sum() / max(values.numel(), 1)
+    return (values * counted).sum() / counted.sum().clamp(min=1)
 
 
 def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
@@ -34,8 +51,7 @@ def transfer_loss(reconstructed: Tensor, side: Tensor, valid: Tensor) -> Tensor:
 
     Shape: `(B, 1, h, w)` each; `valid` is true where the side modality was measured. Zero when nothing was.
     """
-    error = (reconstructed - side).abs() * valid
-    return error.sum() / valid.sum().clamp(min=1)
+    return mean((reconstructed - side).abs(), valid)
 
 
 def class_loss(shares: Tensor, classes: Tensor, valid: Tensor) -> Tensor:
@@ -43,8 +59,7 @@ def class_loss(shares: Tensor, classes: Tensor, valid: Tensor) -> Tensor:
 
     Shape: `shares` `(B, C, h, w)`, a softmax over C; `classes` int64 and `valid` bool, `(B, 1, h, w)` both.
     """
-    surprise = -shares.gather(1, classes).clamp(min=1e-7).log() * valid
-    return surprise.sum() / valid.sum().clamp(min=1)
+    return mean(-shares.gather(1, classes).clamp(min=1e-7).log(), valid)
 
 
 def bottom_up_loss(
@@ -79,12 +94,11 @@ def matching_loss(
     """
     squares = 2 - 2 * queries @ keys.T
     usable = positives.any(dim=1) & negatives.any(dim=1)
-    if not usable.any():
-        return queries.sum() * 0.0
-    squares, positives, negatives = squares[usable], positives[usable], negatives[usable]
     farthest = squares.masked_fill(~positives, -torch.inf).amax(dim=1, keepdim=True)
     excess = ((farthest - squares) / temperature).masked_fill(~negatives, -torch.inf)
-    return temperature * torch.logsumexp(F.pad(excess, (1, 0)), dim=1).mean()
+    # Where a query has no positive all is minus infinity: what it costs is zero, and its gradient would be no number.
+    excess = excess.masked_fill(~usable[:, None], -torch.inf)
+    return mean(temperature * torch.logsumexp(F.pad(excess, (1, 0)), dim=1), usable)
 
 
 def imitation_loss(hallucinated: Tensor, true: Tensor) -> Tensor:
@@ -125,17 +139,18 @@ def all_triplets_loss(
 def hardest_triplets(
     anchors: Tensor, others: Tensor, positives: Tensor, negatives: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """For each anchor that has both, its farthest positive and its nearest negative (batch-hard, Hermans 2017).
+    """For each anchor its farthest positive and its nearest negative (batch-hard, Hermans 2017).
 
-    Shape: `anchors` `(A, D)`, `others` `(B, D)`, `positives` and `negatives` `(A, B)` bool. Returns the rows of three
-    of them, `(T,)` index tensors: into `anchors`, and twice into `others`.
+    Shape: `anchors` `(A, D)`, `others` `(B, D)`, `positives` and `negatives` `(A, B)` bool. Returns which anchors have
+    both, `(A,)` bool, and twice a row of `others` for each, `(A,)`, that means nothing where it does not. No shape
+    depends on what the masks say: a GPU need not be waited for.
     """
     with torch.no_grad():
         distances = torch.cdist(anchors.float(), others.float())
-        usable = (positives.any(dim=1) & negatives.any(dim=1)).nonzero().squeeze(1)
+        usable = positives.any(dim=1) & negatives.any(dim=1)
         positive = distances.masked_fill(~positives, -torch.inf).argmax(dim=1)
         negative = distances.masked_fill(~negatives, torch.inf).argmin(dim=1)
-    return usable, positive[usable], negative[usable]
+    return usable, positive, negative
 
 
 def batch_hard_loss(
@@ -151,10 +166,8 @@ def batch_hard_loss(
     With `others` `(C, D)` positives and negatives are sought among these, and the masks are `(B, C)`.
     """
     others = descriptors if others is None else others
-    anchor, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
-    if len(anchor) == 0:
-        return descriptors.sum() * 0.0
-    return triplet_loss(descriptors[anchor], others[positive], others[negative], margin, squared)
+    usable, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
+    return triplet_loss(descriptors, others[positive], others[negative], margin, squared, usable)
 
 
 def hardest_pairs_loss(
@@ -163,17 +176,12 @@ def hardest_pairs_loss(
     """The contrastive loss over the pairs of the hardest triplets: each anchor with its farthest positive and its
     nearest negative. Arguments as `batch_hard_loss` has them."""
     others = descriptors if others is None else others
-    anchor, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
-    if len(anchor) == 0:
-        return descriptors.sum() * 0.0
-    same = torch.arange(2 * len(anchor), device=anchor.device) < len(anchor)
-    pairs = descriptors[torch.cat([anchor, anchor])], others[torch.cat([positive, negative])]
-    return contrastive_loss(*pairs, same, tau)
+    usable, positive, negative = hardest_triplets(descriptors, others, positives, negatives)
+    ends = torch.cat([descriptors, descriptors]), others[torch.cat([positive, negative])]
+    same = torch.arange(2 * len(usable), device=usable.device) < len(usable)
+    return contrastive_loss(*ends, same, tau, torch.cat([usable, usable]))
 
 
 def all_pairs_loss(descriptors: Tensor, positives: Tensor, negatives: Tensor, tau: float) -> Tensor:
     """The contrastive loss over all pairs the masks `(B, B)` allow among descriptors `(B, D)`."""
-    one, other = (positives | negatives).nonzero(as_tuple=True)
-    if len(one) == 0:
-        return descriptors.sum() * 0.0
-    return contrastive_loss(descriptors[one], descriptors[other], positives[one, other], tau)
+    return contrastive_loss(descriptors[:, None], descriptors[None], positives, tau, positives | negatives)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from butf.device import sent
 from butf.ranks import Share
 
 SMALLEST_CROP = 0.85
@@ -22,7 +23,7 @@ def augment(images: Tensor, side: Tensor, valid: Tensor, share: Share | None = N
     share = share or Share(0, len(images), len(images))
     if torch.rand(()) < 0.5:
         images, side, valid = images.flip(-1), side.flip(-1), valid.flip(-1)
-    transform = random_view(share.count)[share.rows].to(images.device)
+    transform = sent(random_view(share.count)[share.rows], images.device)
     images = warp(images, transform, "bilinear")
     side = warp(side, transform, "nearest")
     valid = warp(valid.float(), transform, "nearest") > 0.5
@@ -52,7 +53,7 @@ def change_light(images: Tensor, share: Share | None = None) -> Tensor:
     count, device = share.count, images.device
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        return uniform(count * channels, low, high).view(count, channels, 1, 1)[share.rows].to(device)
+        return sent(uniform(count * channels, low, high).view(count, channels, 1, 1)[share.rows], device)
 
     images = (images * draw(0.6, 1.5)).clamp(1e-4, 1).pow(draw(0.65, 1.5)) * draw(0.85, 1.15, 3)
     grey = images.mean(dim=1, keepdim=True)

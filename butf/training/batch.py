@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from butf.dataset.samples import Sample
+from butf.device import sent
 from butf.ranks import Share
 
 KEYS: tuple[Literal["image"], Literal["side"], Literal["valid"]] = ("image", "side", "valid")
@@ -96,10 +97,5 @@ def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def stack(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images, side, valid = (_sent(torch.stack([sample[key] for sample in samples]), device) for key in KEYS)
+    images, side, valid = (sent(torch.stack([sample[key] for sample in samples]), device) for key in KEYS)
     return images.float() / 255, side, valid
-
-
-def _sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values on the device, without waiting for what a GPU is still computing."""
-    return values if device.type == "cpu" else values.pin_memory().to(device, non_blocking=True)

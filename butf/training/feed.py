@@ -8,6 +8,7 @@ from butf import ranks
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding
 from butf.dataset.samples import Samples
+from butf.device import sent
 from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.description import Network
@@ -61,12 +62,13 @@ class Feed:
         own = [self.samples[row] for row in self._rows(frames[share.rows])]
         images, side, valid = augment(*stack(own, device), share)
         if not with_extra or self.extra is None:
-            positives, negatives = self.places.pairs(frames)
-            return Batch(images, side, valid, positives.to(device), negatives.to(device), share=share)
+            positives, negatives = (sent(pairs, device) for pairs in self.places.pairs(frames))
+            return Batch(images, side, valid, positives, negatives, share=share)
         rows = self._draw_extra(self.extra, frames, rng)
-        positives, negatives = self.places.pairs(frames, None if self.guessed is None else self.guessed[rows].numpy())
+        guessed = None if self.guessed is None else self.guessed[rows].numpy()
+        positives, negatives = (sent(pairs, device) for pairs in self.places.pairs(frames, guessed))
         extra = self._changed(self.extra, rows, device)
-        return Batch(images, side, valid, positives.to(device), negatives.to(device), extra, share)
+        return Batch(images, side, valid, positives, negatives, extra, share)
 
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
         """Seek anew the places that look alike to the present network: the hard negatives of the next batches."""
@@ -104,8 +106,8 @@ class Feed:
         rows = self._rows(self.tuples.draw(rng, describe))
         share = ranks.own(len(rows))
         images, side, valid = augment(*stack([self.samples[row] for row in rows[share.rows]], device), share)
-        positives, negatives = self.tuples.pairs()
-        return Batch(images, side, valid, positives.to(device), negatives.to(device), share=share)
+        positives, negatives = (sent(pairs, device) for pairs in self.tuples.pairs())
+        return Batch(images, side, valid, positives, negatives, share=share)
 
     def _rows(self, frames: np.ndarray) -> np.ndarray:
         return np.array([self.row_of[int(frame)] for frame in frames])

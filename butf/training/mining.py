@@ -83,7 +83,9 @@ class PlaceBatches:
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Frame indices `(places * views,)`, the views of a place next to each other."""
         anchors = self._anchors(rng)
-        return np.concatenate([self._views(anchor, rng) for anchor in anchors])
+        near = self.geometry.positives(np.array(anchors), self.indices)
+        views = [self._views(anchor, self.indices[row], rng) for anchor, row in zip(anchors, near, strict=True)]
+        return np.concatenate(views)
 
     def _anchors(self, rng: np.random.Generator) -> list[int]:
         pairs = self.look_alikes
@@ -95,14 +97,14 @@ class PlaceBatches:
                 anchors += [pair[0], pair[1 + rng.integers(LOOK_ALIKES)]]
         return anchors
 
-    def _views(self, anchor: int, rng: np.random.Generator) -> np.ndarray:
-        """The anchor and other frames of its place, first one of each other traversal, then any, then itself again."""
-        near = self.indices[self.geometry.positives(np.array([anchor]), self.indices)[0]]
+    def _views(self, anchor: int, near: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The anchor and its positives `near`, first one of each other traversal, then any, then itself again."""
         near = rng.permutation(near)
-        _, first = np.unique(self.traversal[near], return_index=True)
-        other = rng.permutation(near[first][self.traversal[near[first]] != self.traversal[anchor]])
-        rest = np.setdiff1d(near, other, assume_unique=True)
-        views = np.concatenate([[anchor], other, rest, np.full(self.config.views, anchor)])
+        traversal = self.traversal[near]
+        _, first = np.unique(traversal, return_index=True)
+        first = first[traversal[first] != self.traversal[anchor]]
+        rest = np.delete(near, first)
+        views = np.concatenate([[anchor], rng.permutation(near[first]), rest, np.full(self.config.views, anchor)])
         return views[: self.config.views].astype(np.int64)
 
     def searched(self, rng: np.random.Generator) -> np.ndarray:

@@ -32,6 +32,7 @@ from butf.training.optimiser import parameter_groups
 from butf.training.previews import Previews, due
 from butf.training.provenance import fingerprint
 from butf.training.recipes import build_recipe
+from butf.training.replay import Replay, replayable
 from butf.training.result import Result
 from butf.training.session import StopFlag, StopRequested
 from butf.training.shared_norm import share_statistics
@@ -160,10 +161,13 @@ class Trainer:
         self.trained = nn.ModuleList(self.recipe.trained(self.phase)).requires_grad_(True)
         self.recipe.keep_early_stages()
         groups = parameter_groups(self.trained, self.config)
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
+        on_gpu = self.device.type == "cuda"
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay, fused=on_gpu)
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, [group["lr"] for group in groups], total_steps=self.config.steps + 1, pct_start=0.1
         )
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        self.replay = Replay(self._pull, parameters) if on_gpu and replayable(self.config) else None
 
     def _fit_phase(self, stop: StopFlag, bar: "tqdm[NoReturn]") -> None:
         terms, images = Terms(), 0
@@ -215,16 +219,24 @@ class Trainer:
 
     def _descend(self, batch: Batch) -> dict[str, Tensor]:
         """One step; gives the terms of the loss, which are not read here: a GPU would idle until the next step."""
-        self.trained.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            terms = self.recipe.losses(self.phase, batch)
-        loss: Tensor = terms["loss"]
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        ranks.average_gradients(self.trained.parameters())
-        nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
+        if not all(module.training for module in self.trained):  # to tell hundreds of layers takes a while
+            self.trained.train()
+        if self.replay is None:
+            self.optimizer.zero_grad(set_to_none=True)
+            terms = self._pull(batch)
+        else:
+            terms = self.replay(batch, kind=self.recipe.measure_gradients)
         self.optimizer.step()
         self.scheduler.step()
+        return terms
+
+    def _pull(self, batch: Batch) -> dict[str, Tensor]:
+        """The gradients of a batch, clipped, and the terms of its loss."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            terms = self.recipe.losses(self.phase, batch)
+        terms["loss"].backward()
+        ranks.average_gradients(self.trained.parameters())
+        nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
         return {name: value.detach() for name, value in terms.items()}
 
     def _refresh(self) -> None:
