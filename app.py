@@ -7,7 +7,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 import butf.browse  # noqa: F401  # torch is loaded when the server starts, not at the first visit
-from pages.serving import TellServer, heed_every_press, keep_parts_whole, to_home
+from pages.mends import mend
+from pages.serving import TellServer, to_home
 
 HERE = Path(__file__).resolve().parent
 PAGES = (
@@ -43,8 +44,7 @@ def main() -> None:
 
 
 if __name__ == "app":  # the server imports it, and then runs it for each visitor
-    keep_parts_whole()
-    heed_every_press()
+    mend()
     app = st.App(HERE / "app.py", routes=[Route("/home", to_home)], middleware=[Middleware(TellServer)])
 else:
     main()

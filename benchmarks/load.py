@@ -181,10 +181,14 @@ async def visit(chromium: Any, address: str, tally: Tally, end: float, look: flo
 
 
 def listen(page: Any, tally: Tally) -> None:
-    """Count what the browser reports as wrong."""
-    page.on("console", lambda said: tally.faults.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: tally.faults.append(str(error)))
-    page.on("response", lambda answer: tally.faults.append(answer.url) if answer.status >= 400 else None)
+    """Count what the browser reports as wrong, and on which page."""
+
+    def note(fault: str) -> None:
+        tally.faults.append(f"{page.url}: {fault}")
+
+    page.on("console", lambda said: note(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: note(str(error)))
+    page.on("response", lambda answer: note(f"{answer.url} {answer.status}") if answer.status >= 400 else None)
 
 
 async def see(page: Any, tally: Tally, name: str, chance: random.Random, look: float) -> None:

@@ -40,12 +40,12 @@ PRESETS = (
         {
             "steps": 400,
             "start_from": "image-only",
-            "places": 8,
+            "places": 12,
             "views": 4,
+            "hard_share": 1.0,
             "margin": 0.1,
             "trunk_rate": 0.3,
             "weight_decay": 0.03,
-            "lambda_div": 0.0,
         },
     ),
     Preset(
