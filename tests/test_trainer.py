@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import affine_grid as torch_grid
+from torch.nn.functional import avg_pool2d
 
 from butf.dataset.frames import Frames
 from butf.errors import BadInput
@@ -18,7 +20,7 @@ from butf.networks.methods import build_network, count_parameters
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
-from butf.training.augmentation import augment, warp
+from butf.training.augmentation import affine_grid, augment, random_view, soften, warp
 from butf.training.batch import Batch, Extra, all_sides
 from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
@@ -455,6 +457,13 @@ def test_augmentation_moves_the_side_modality_with_the_picture() -> None:
     small = torch.nn.functional.interpolate(gradient, (16, 24), mode="area")
     followed = torch.nn.functional.interpolate(warp(gradient, transform, "bilinear"), (16, 24), mode="area")
     assert (warp(small, transform, "nearest") - followed).abs().max() < 1.0 / 24 + 0.01
+
+
+def test_what_augmentation_does_faster_is_what_torch_does() -> None:
+    images, transform = torch.rand(3, 3, 10, 14), random_view(3)
+    assert torch.allclose(soften(images), avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False))
+    theirs = torch_grid(transform, [3, 3, 10, 14], align_corners=False)
+    assert torch.allclose(affine_grid(transform, 10, 14), theirs, atol=1e-6)
 
 
 def test_augmentation_keeps_pictures_pictures_and_masks_masks() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from butf.losses import (
     hardest_pairs_loss,
 )
 from butf.networks.description import Description
+from butf.networks.folding import folded
 from butf.networks.image_only_wide import ImageOnlyWide
 from butf.networks.methods import build_network
 from butf.networks.trunk import Trunk, build_trunk
@@ -46,6 +47,20 @@ class Recipe(nn.Module):
         self.measure_gradients = False
         """Whether the next losses also tell how equations 1 and 2 pull at the trunk, for part of a backward pass."""
 
+    @cached_property
+    def unchanging(self) -> Trunk:
+        """The image trunk for its kept stages alone: what no step changes is run as it is when deployed.
+
+        Made when first asked for, once the weights to start from are there; no part of the recipe's own weights.
+        """
+        return folded(self.network.trunk)
+
+    @cached_property
+    def start(self) -> Trunk:
+        """ImageNet's trunk, likewise."""
+        assert self.imagenet is not None
+        return folded(self.imagenet)
+
     def keep_early_stages(self) -> None:
         """Keep the first stages of all trunks as they are."""
         for module in self.modules():
@@ -61,7 +76,7 @@ class Recipe(nn.Module):
 
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
         """The loss terms of a batch by name; `loss` is the one to descend."""
-        early = self.network.trunk.early(with_extra(batch, self.again))
+        early = self.unchanging.early(with_extra(batch, self.again))
         maps = self.network.trunk.late(early)
         if phase == "main":
             main = self.triplet(self.gathered(self.network.pool(maps[-1]), batch), batch)
@@ -112,9 +127,8 @@ class Recipe(nn.Module):
 
     def drift(self, early: list[Tensor], features: Tensor) -> Tensor:
         """How far a trunk's last map went from that of ImageNet's weights on the same pictures."""
-        assert self.imagenet is not None
         with torch.no_grad():
-            start = self.imagenet.late([level.detach() for level in early])
+            start = self.start.late([level.detach() for level in early])
         return ranks.mean(direction_loss(features, start[-1]), len(features))
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
