@@ -7,7 +7,7 @@ import streamlit as st
 from butf.training import runs, turns
 from butf.training.folder import Run
 from butf.training.state import RunState
-from pages import run_actions, run_watch, shared, training_form
+from pages import run_actions, run_watch, shared, training_form, waiting
 
 POLL_S, IDLE_POLL_S = 2.0, 10.0
 CURVES_S = 6.0  # a browser draws two charts for them, and every window that watches does
@@ -29,10 +29,10 @@ def main() -> None:
         else:
             with shared.told_plainly():
                 run_actions.offer(Run.open(name), states)
-        every = POLL_S if any(state.active for state in states) else IDLE_POLL_S
-        st.fragment(watch, run_every=every)(name, words)
+        every, patience = (POLL_S if any(state.active for state in states) else IDLE_POLL_S), waiting.patience()
+        st.fragment(watch, run_every=patience * every)(name, words)
         if name is not None:
-            st.fragment(show_learnt, run_every=max(every, CURVES_S))(name)
+            st.fragment(show_learnt, run_every=patience * max(every, CURVES_S))(name)
 
 
 def choose_run(states: list[RunState]) -> str:

@@ -1,5 +1,7 @@
-"""Waiting: the bar that says what is being done and how far it is, and the moment that a browser needs."""
+"""Waiting: the bar that says what is being done and how far it is, the moment that a browser needs, and how often
+one asks for news."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 PAINT_S = 0.5
+MOST_PATIENT = 4.0
 
 
 @contextmanager
@@ -33,3 +36,13 @@ def let_paint() -> None:
     if "painted" not in st.session_state:
         st.session_state["painted"] = True
         time.sleep(PAINT_S)
+
+
+def patience() -> float:
+    """How many times longer one waits for news where more wants to run than there are processors, windows that watch
+    among it: 1 to `MOST_PATIENT`."""
+    try:
+        wanted = os.getloadavg()[0]
+    except (AttributeError, OSError):  # not every system tells
+        return 1.0
+    return min(max(1.0, wanted / (os.cpu_count() or 1)), MOST_PATIENT)

@@ -1,6 +1,7 @@
 """The Train page in each of its states, by Streamlit's AppTest, and one real training started from it."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from butf.training.config import GROUPS, TRAINABLE, TrainConfig
 from butf.training.folder import Run
 from butf.training.job import train
 from butf.training.presets import PRESETS
-from pages import shared, training_form
+from pages import shared, training_form, waiting
 
 PAGE = str(REPO / "pages" / "train.py")
 
@@ -414,3 +415,12 @@ def test_a_finished_run_whose_data_are_gone_can_still_be_deleted(tiny_dataset):
     assert "gone is not a data set" in told(app)
     button(app, "Delete it").click().run()
     assert not runs.list_runs()
+
+
+@pytest.mark.parametrize(("load", "times"), [(0.0, 1.0), (4.0, 1.0), (10.0, 2.5), (1000.0, waiting.MOST_PATIENT)])
+def test_a_busy_machine_is_asked_for_news_less_often(monkeypatch, load: float, times: float) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    assert waiting.patience() == times
+    monkeypatch.delattr(os, "getloadavg")
+    assert waiting.patience() == 1.0
