@@ -38,9 +38,9 @@ PRESETS = (
         "The first training step is taken from the shipped image-only model. Small batches and gentle rates, chosen "
         "on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
         {
-            "steps": 400,
+            "steps": 440,
             "start_from": "image-only",
-            "places": 12,
+            "places": 10,
             "views": 4,
             "hard_share": 1.0,
             "margin": 0.1,
