@@ -38,9 +38,9 @@ PRESETS = (
         "The first training step is taken from the shipped image-only model. Small batches and gentle rates, chosen "
         "on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
         {
-            "steps": 440,
+            "steps": 400,
             "start_from": "image-only",
-            "places": 10,
+            "places": 12,
             "views": 4,
             "hard_share": 1.0,
             "margin": 0.1,
