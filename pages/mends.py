@@ -101,20 +101,30 @@ def parts_left_out(state: SessionState, fresh: WidgetStates, context: ScriptRunC
 def keep_files_a_while() -> None:
     """Let a page's pictures and downloads be fetched though another visitor's page was finished in between.
 
-    A page drawn anew lets go of all its files first and names them again as it comes to them. Streamlit throws
-    away what nobody holds whenever *any* page is finished: a browser that was slow to ask for them, or that asks while
-    its page is drawn anew, found them gone, and showed a broken picture.
+    A page drawn anew lets go of all its files first and names them again as it comes to them. Streamlit throws away
+    what nobody holds whenever *any* page is finished: a browser that was slow to ask for them, or that asks while its
+    page is drawn anew, found them gone, and showed a broken picture. So with downloads that are made when pressed.
     """
     plain = MediaFileManager._get_inactive_file_ids
     if getattr(plain, "keeps_a_while", False):
         return
 
-    def unheld(manager: MediaFileManager) -> set[str]:
-        now, since = time.monotonic(), manager.__dict__.setdefault("unheld_since", {})
-        found = plain(manager)
-        for name in since.keys() - found:
-            del since[name]
-        return {name for name in found if now - since.setdefault(name, now) > FILES_KEPT_S}
+    def files(manager: MediaFileManager) -> set[str]:
+        return long_unheld(manager, "files", plain(manager))
 
-    unheld.keeps_a_while = True  # type: ignore[attr-defined]
-    MediaFileManager._get_inactive_file_ids = unheld  # type: ignore[method-assign]
+    def drop_promised(manager: MediaFileManager) -> None:
+        held = {name for files in manager._files_by_session_and_coord.values() for name in files.values()}
+        for name in long_unheld(manager, "promised", manager._deferred_callables.keys() - held):
+            manager._drop_deferred_id(name)
+
+    files.keeps_a_while = True  # type: ignore[attr-defined]
+    MediaFileManager._get_inactive_file_ids = files  # type: ignore[method-assign]
+    MediaFileManager._remove_orphaned_deferred_callables = drop_promised  # type: ignore[method-assign]
+
+
+def long_unheld(manager: MediaFileManager, kind: str, unheld: set[str]) -> set[str]:
+    """Which of the names that no page holds now none has held for `FILES_KEPT_S`."""
+    now, since = time.monotonic(), manager.__dict__.setdefault("unheld_since", {}).setdefault(kind, {})
+    for name in since.keys() - unheld:
+        del since[name]
+    return {name for name in unheld if now - since.setdefault(name, now) > FILES_KEPT_S}

@@ -58,7 +58,8 @@ def held(manager: MediaFileManager, session: str, content: bytes) -> str:
 
 
 def test_a_picture_stays_while_its_page_is_drawn_anew_and_another_is_finished(monkeypatch) -> None:
-    monkeypatch.setattr(MediaFileManager, "_get_inactive_file_ids", MediaFileManager._get_inactive_file_ids)
+    for name in ("_get_inactive_file_ids", "_remove_orphaned_deferred_callables"):
+        monkeypatch.setattr(MediaFileManager, name, getattr(MediaFileManager, name))  # given back afterwards
     clock = [100.0]
     monkeypatch.setattr(mends.time, "monotonic", lambda: clock[0])
     manager = MediaFileManager(MemoryMediaFileStorage("/media"))
@@ -83,3 +84,24 @@ def test_a_picture_stays_while_its_page_is_drawn_anew_and_another_is_finished(mo
     clock[0] += mends.FILES_KEPT_S + 1
     manager.remove_orphaned_files()
     assert manager.read_file(kept) is None
+
+
+def test_a_download_that_is_made_when_pressed_stays_as_long(monkeypatch) -> None:
+    for name in ("_get_inactive_file_ids", "_remove_orphaned_deferred_callables"):
+        monkeypatch.setattr(MediaFileManager, name, getattr(MediaFileManager, name))  # given back afterwards
+    clock = [100.0]
+    monkeypatch.setattr(mends.time, "monotonic", lambda: clock[0])
+    mends.keep_files_a_while()
+    manager = MediaFileManager(MemoryMediaFileStorage("/media"))
+    with patch("streamlit.runtime.media_file_manager._get_session_id", return_value="first"):
+        promised = manager.add_deferred(lambda: b"made", "application/zip", "0.0.1", "model.zip")
+        manager.clear_session_refs("first")
+        manager.remove_orphaned_files()
+        url = manager.execute_deferred(promised)  # pressed just then
+        assert manager.read_file(url.rpartition("/")[2].removesuffix(".zip")).content == b"made"
+    clock[0] += mends.FILES_KEPT_S + 1
+    manager.clear_session_refs("first")
+    manager.remove_orphaned_files()
+    clock[0] += mends.FILES_KEPT_S + 1
+    manager.remove_orphaned_files()
+    assert not manager._deferred_callables
