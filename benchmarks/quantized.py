@@ -14,6 +14,7 @@ import dataclasses
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from butf.commands.common import add_data, add_json, at_least_one, find_dataset,
 from butf.dataset.frames import Frames
 from butf.networks import deployed, zoo
 from butf.networks.description import Description
+from butf.networks.graphs import Graph, exported, session_of
 from butf.networks.zoo import Model
 from butf.retrieval.explore import split_search
 from butf.retrieval.pairs import overall
@@ -77,11 +79,11 @@ def measured(name: str, frames: Frames, rows: np.ndarray, args: argparse.Namespa
 class Quantized:
     """Describes as `Deployed` does, pictures of one size, by a graph in int8."""
 
-    def __init__(self, graph: deployed._Graph) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     def describe(self, images: Tensor) -> Description:
-        return self.graph.run(images)
+        return Description(**self.graph.run(images))
 
 
 class Ranges(CalibrationDataReader):
@@ -95,21 +97,22 @@ class Ranges(CalibrationDataReader):
         return None if picture is None else {"images": picture.numpy()}
 
 
-def quantized(model: Model, pictures: list[Tensor]) -> deployed._Graph:
+def quantized(model: Model, pictures: list[Tensor]) -> Graph:
     """The graph of a model in int8, for pictures of this size."""
     with tempfile.TemporaryDirectory() as folder:
         plain, ready, small = (Path(folder) / f"{name}.onnx" for name in ("plain", "ready", "small"))
-        graph, parts = deployed.exported(model.deployed.network, (pictures[0],))
+        network = model.deployed.network
+        graph, parts = exported(network, partial(deployed.answer, network), {"images": pictures[0]})
         plain.write_bytes(graph)
         quant_pre_process(plain, ready, skip_symbolic_shape=True)  # which does not know all of bu-tf
         quantize_static(
             ready, small, Ranges(pictures), per_channel=True, reduce_range=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         )  # fmt: skip
-        return deployed._Graph(deployed._session(small.read_bytes()), ("images",), tuple(parts))
+        return Graph(session_of(small.read_bytes()), ("images",), tuple(parts))
 
 
-def in_turns(graphs: dict[str, deployed._Graph], pictures: list[Tensor]) -> dict[str, float]:
+def in_turns(graphs: dict[str, Graph], pictures: list[Tensor]) -> dict[str, float]:
     """Pictures that each graph describes in a second of the processor, the best of some rounds."""
     best = dict.fromkeys(graphs, float("inf"))
     for _ in range(ROUNDS):

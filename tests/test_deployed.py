@@ -4,6 +4,7 @@ import logging
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from butf.errors import BadInput
-from butf.networks import deployed, zoo
+from butf.networks import deployed, graphs, zoo
 from butf.networks.aggregation import Aggregation
 from butf.networks.card import card_text
 from butf.networks.deployed import Deployed
@@ -181,10 +182,9 @@ def test_a_graph_that_says_something_else_is_not_believed(
 ) -> None:
     network, other = trained("image-only"), trained("image-only")
     other.trunk.mean += 0.1
+    traced = graphs._Traced(other, partial(deployed.answer, other)).eval()
     export = torch.onnx.export
-    monkeypatch.setattr(
-        torch.onnx, "export", lambda _, *args, **more: export(deployed._Traced(other).eval(), *args, **more)
-    )
+    monkeypatch.setattr(torch.onnx, "export", lambda _, *args, **more: export(traced, *args, **more))
     light, inputs = Deployed(network), asked(network, 2, 64, 96)
     check(says(light, inputs), says(network, inputs))
     assert light.engine == "torch" and "its descriptor differs from torch's" in caplog.text

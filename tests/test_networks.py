@@ -85,7 +85,7 @@ def test_a_trunk_in_two_parts_is_the_whole_one(trunk: str) -> None:
         network.pretrained = True
         network.keep_stages(3)
         assert 0 < network.kept_stages <= len(network.stages) - 2
-        assert len(network.early(PICTURES)) == network.kept_stages + 1
+        assert max(network.early(PICTURES)) == network.kept_stages - 1
         for found, expected in zip(network.late(network.early(PICTURES)), whole, strict=True):
             torch.testing.assert_close(found, expected)
 

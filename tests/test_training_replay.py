@@ -57,6 +57,7 @@ def test_what_a_step_does_depends_on_no_number_that_only_the_gpu_knows(values: d
     recipe.measure_gradients = True
     for number, phase in enumerate(recipe.phases):
         trained = nn.ModuleList(recipe.trained(phase)).requires_grad_(True).train()
+        recipe.keep_early_stages()
         batch = batch_on("meta", extra=config.sees_extra and number > 0, guessed=recipe.guesses and number > 0)
         recipe.losses(phase, batch)["loss"].backward()
         norm = nn.utils.clip_grad_norm_(trained.parameters(), GRADIENT_NORM)

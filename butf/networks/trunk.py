@@ -15,6 +15,9 @@ from butf.errors import BadInput
 
 TRUNKS = ("efficientnet-lite0", "alexnet")
 
+Maps = dict[int, Tensor]
+"""Outputs of a trunk's stages by their number from 0; -1 has the normalised pictures."""
+
 
 class Trunk(nn.Module):
     """Base of the trunks. `channels` are those of the maps at strides 4, 8 and 16."""
@@ -61,19 +64,25 @@ class Trunk(nn.Module):
         """Feature maps of `(B, 3, H, W)` RGB in 0..1: about H/4, H/8 and H/16 high."""
         return self.late(self.early(images))
 
-    def early(self, images: Tensor) -> list[Tensor]:
-        """The output of each kept stage for `(B, 3, H, W)` RGB in 0..1, before them the normalised pictures."""
-        return self._run([self.normalise(images)], self.stages[: self.kept_stages])
+    def early(self, images: Tensor) -> Maps:
+        """What `late` needs of the normalised `(B, 3, H, W)` RGB in 0..1 and the outputs of the kept stages."""
+        outputs = self._run({-1: self.normalise(images)}, self.kept_stages)
+        needed = {self.kept_stages - 1, *self.taps}
+        return {stage: output for stage, output in outputs.items() if stage in needed}
 
-    def late(self, early: list[Tensor]) -> list[Tensor]:
+    def late(self, early: Maps) -> list[Tensor]:
         """The feature maps, from what `early` gave: a trunk that kept the same stages can take it too."""
-        outputs = self._run(early, self.stages[len(early) - 1 :])
-        return [outputs[1 + stage] for stage in self.taps]
+        outputs = self._run(early, len(self.stages))
+        return [outputs[stage] for stage in self.taps]
 
-    @staticmethod
-    def _run(outputs: list[Tensor], stages: tuple[nn.Module, ...]) -> list[Tensor]:
-        for stage in stages:
-            outputs = [*outputs, stage(outputs[-1])]
+    def last(self, output: Tensor) -> Tensor:
+        """The last of the feature maps, from the output of the last kept stage."""
+        return self._run({self.kept_stages - 1: output}, len(self.stages))[self.taps[-1]]
+
+    def _run(self, outputs: Maps, end: int) -> Maps:
+        outputs, stages = dict(outputs), self.stages
+        for stage in range(max(outputs) + 1, end):
+            outputs[stage] = stages[stage](outputs[stage - 1])
         return outputs
 
 

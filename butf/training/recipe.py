@@ -19,10 +19,10 @@ from butf.losses import (
     hardest_pairs_loss,
 )
 from butf.networks.description import Description
-from butf.networks.folding import folded
 from butf.networks.image_only_wide import ImageOnlyWide
 from butf.networks.methods import build_network
-from butf.networks.trunk import Trunk, build_trunk
+from butf.networks.trunk import Maps, Trunk, build_trunk
+from butf.networks.unchanging import Unchanging
 from butf.training.batch import Batch, with_extra
 from butf.training.config import TrainConfig
 
@@ -48,18 +48,18 @@ class Recipe(nn.Module):
         """Whether the next losses also tell how equations 1 and 2 pull at the trunk, for part of a backward pass."""
 
     @cached_property
-    def unchanging(self) -> Trunk:
-        """The image trunk for its kept stages alone: what no step changes is run as it is when deployed.
+    def kept(self) -> Unchanging:
+        """The image trunk for its kept stages alone.
 
         Made when first asked for, once the weights to start from are there; no part of the recipe's own weights.
         """
-        return folded(self.network.trunk)
+        return Unchanging(self.network.trunk)
 
     @cached_property
-    def start(self) -> Trunk:
+    def start(self) -> Unchanging:
         """ImageNet's trunk, likewise."""
         assert self.imagenet is not None
-        return folded(self.imagenet)
+        return Unchanging(self.imagenet)
 
     def keep_early_stages(self) -> None:
         """Keep the first stages of all trunks as they are."""
@@ -76,7 +76,7 @@ class Recipe(nn.Module):
 
     def losses(self, phase: str, batch: Batch) -> dict[str, Tensor]:
         """The loss terms of a batch by name; `loss` is the one to descend."""
-        early = self.unchanging.early(with_extra(batch, self.again))
+        early = self.kept.early(with_extra(batch, self.again))
         maps = self.network.trunk.late(early)
         if phase == "main":
             main = self.triplet(self.gathered(self.network.pool(maps[-1]), batch), batch)
@@ -88,7 +88,7 @@ class Recipe(nn.Module):
             terms["loss"] = terms["loss"] + self.config.sigma_keep * terms["keep"]
         return terms
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         """The terms of a training step after the first, from what the image trunk makes of the batch's pictures."""
         raise RuntimeError(f"{self.config.method} has no training step {phase!r}")
 
@@ -125,11 +125,9 @@ class Recipe(nn.Module):
             return min(1.0, 4 * self.progress)
         return 1 + math.cos(math.pi * self.progress) if self.config.transfer_schedule == "falling" else 1.0
 
-    def drift(self, early: list[Tensor], features: Tensor) -> Tensor:
+    def drift(self, early: Maps, features: Tensor) -> Tensor:
         """How far a trunk's last map went from that of ImageNet's weights on the same pictures."""
-        with torch.no_grad():
-            start = self.start.late([level.detach() for level in early])
-        return ranks.mean(direction_loss(features, start[-1]), len(features))
+        return ranks.mean(direction_loss(features, self.start.last(early)), len(features))
 
     def triplet(self, descriptors: Tensor, batch: Batch) -> Tensor:
         """Equation 1 over the batch's pictures: their hardest triplets, or as `mining` has it.
@@ -196,7 +194,7 @@ class ImageOnlyWideRecipe(Recipe):
     def guide(self, images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
         return F.normalize(self.network.describe(images).descriptor, dim=1)
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         description, count = self.gathered_parts(self.network.describe_maps(maps), batch), batch.count
         terms = self.add_up(first(description, len(batch.positives)), None, batch)
         if self.config.extra == "consistency":

@@ -13,7 +13,7 @@ from butf.networks.hallucination import Hallucination
 from butf.networks.measured import MeasuredDescriber
 from butf.networks.reencode import Reencoder
 from butf.networks.rgbd import RGBD
-from butf.networks.trunk import build_trunk
+from butf.networks.trunk import Maps, build_trunk
 from butf.training.batch import Batch, Extra, all_sides, subsample
 from butf.training.config import TrainConfig
 from butf.training.recipe import ImageOnlyRecipe, ImageOnlyWideRecipe, Recipe, first
@@ -48,7 +48,7 @@ class BottomUpTransferRecipe(Recipe):
         own = super().trained(phase)
         return own if phase == "main" or self.measured is None else [*own, self.measured]
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         own = len(batch.images)
         main, side, decoded = self.network.parts(maps, self.towards_decoder(maps, own), batch.size)
         main, side = self.gathered(main, batch), self.gathered(side, batch)
@@ -139,7 +139,7 @@ class ReencodeRecipe(Recipe):
     phases = ("main", "transfer")
     network: Reencoder
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         description = self.network.describe_maps(maps, batch.size)
         assert description.side_map is not None
         transfer = reconstruction_loss(description.side_map, batch)
@@ -152,7 +152,7 @@ class RGBDRecipe(Recipe):
     phases = ("main", "rgbd")
     network: RGBD
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         main = self.network.pool(maps[-1])
         side = self.network.side(batch.side, batch.valid, batch.size)
         return self.add_up(self.gathered_parts(describe_parts(main, side), batch), None, batch)
@@ -186,7 +186,7 @@ class HallucinationRecipe(Recipe):
         side = self.triplet(self.gathered(self.depth_pool(self.depth_features(batch)), batch), batch)
         return {"loss": side, "side": side}
 
-    def later_losses(self, phase: str, batch: Batch, early: list[Tensor], maps: list[Tensor]) -> dict[str, Tensor]:
+    def later_losses(self, phase: str, batch: Batch, early: Maps, maps: list[Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
             depth = self.depth_features(batch)
         # Both trunks kept the same first stages.
