@@ -33,10 +33,10 @@ PRESETS = (
     ),
     Preset(
         "In class",
-        "Seven to eight minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
+        "About nine minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
         "network and teaches it depth, so that there is a model worth asking before the lesson ends.",
-        "The first training step is taken from the shipped image-only model. Small batches and gentle rates, chosen "
-        "on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
+        "The first training step is taken from the shipped image-only model. Places that look alike and gentle rates, "
+        "chosen on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
         {
             "steps": 400,
             "start_from": "image-only",
