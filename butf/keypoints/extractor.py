@@ -18,6 +18,7 @@ from butf.errors import BadInput
 from butf.keypoints.card import KeypointCard
 from butf.keypoints.features import Features
 from butf.keypoints.networks import DIMENSIONS, REACH, KeypointNetwork
+from butf.keypoints.noise import quiet
 from butf.keypoints.patches import crop_scaled, grey, scale_space, scales_of
 from butf.keypoints.soft_argmax import peaks, refine
 
@@ -78,7 +79,8 @@ class Extractor:
     def extract_grey(self, images: Tensor, limit: int, upright: bool = False) -> Features:
         """As `extract`, of one picture's brightness `(1, 1, H, W)` in 0..1, at its own size."""
         space = scale_space(images)
-        points, scales, scores = strongest([self.network.detector(level) for level in space], limit)
+        seen = scale_space(quiet(images))
+        points, scales, scores = strongest([self.network.detector(level) for level in seen], limit)
         if not len(points):
             return empty()
         first = torch.zeros(len(points), dtype=torch.long, device=points.device)

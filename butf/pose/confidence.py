@@ -27,8 +27,8 @@ def evidence(solution: Solution, matches: Sequence[CandidateMatches]) -> np.ndar
 
 
 WEIGHTS = {
-    "measured": (-32.509, 6.142, 1.317, -1.5, 0.166),
-    "reconstructed": (-23.45, 4.19, 1.458, -0.016, 0.215),
+    "measured": (-19.376, 1.79, 0.847, -2.46, 0.412),
+    "reconstructed": (-15.31, 0.984, 1.015, -2.107, 0.286),
 }
 """Intercept and weights of `evidence` of a logistic regression, fitted to 120 queries of the town's val district with
 the shipped keypoints (docs/localize.md): other keypoints want another fit."""

@@ -28,7 +28,7 @@ from butf.pose.camera import camera_of_size
 from butf.pose.pose import Pose
 from butf.shelf import Shelf
 
-_FORM = "3"  # part of every key: change it when what is kept changes its meaning
+_FORM = "4"  # part of every key: change it when what is kept changes its meaning
 _HELD = 512  # pictures whose keypoints are held in memory: 0.3 MB each
 
 
