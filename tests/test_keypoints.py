@@ -25,7 +25,7 @@ from butf.keypoints.losses import (
 )
 from butf.keypoints.matching import match
 from butf.keypoints.measures import measure_pair
-from butf.keypoints.networks import Hinges, local_mean
+from butf.keypoints.networks import Hinges, Orientation, local_mean
 from butf.keypoints.patches import crop, scale_space, scales_of
 from butf.keypoints.soft_argmax import peaks, soft_argmax, windows
 from butf.keypoints.warping import View, depth_at, local_turn_and_scale, warp
@@ -102,6 +102,26 @@ def test_a_patch_turns_with_its_picture():
     before = crop(image, first, point, torch.zeros(1), torch.ones(1), 16)
     after = crop(turned, first, there, torch.tensor([angle]), torch.ones(1), 16)
     assert (before - after).abs().mean() < 0.01
+
+
+def test_a_vote_turns_with_a_patch_and_is_the_mean_of_single_answers():
+    orientation, patches = Orientation().eval(), torch.rand(6, 1, 32, 32)
+    quarters = [torch.rot90(patches, quarter, (-2, -1)) for quarter in range(4)]
+    found = orientation.voted(patches)
+    # A patch cut with the angle pi / 2 is `rot90` of the one that is not turned (above): a quarter less is to go.
+    gap = found - orientation.voted(quarters[1]) - math.pi / 2
+    assert torch.allclose(gap.cos(), torch.ones(6), atol=1e-5)
+    single = orientation(patches) - orientation(quarters[1]) - math.pi / 2
+    assert not torch.allclose(single.cos(), torch.ones(6), atol=1e-2)
+    total = 0j
+    for quarter, turned in enumerate(quarters):
+        cosine, sine = orientation.hinges(
+            orientation.features(torch.nn.functional.avg_pool2d(
+                (turned - turned.mean((2, 3), True)) / (turned.std((2, 3), correction=0, keepdim=True) + 1e-3), 2
+            ))
+        )[:, :, 0, 0].detach().numpy().T  # fmt: skip
+        total = total + np.hypot(cosine, sine) * np.exp(1j * (np.arctan2(sine, cosine) + quarter * math.pi / 2))
+    assert np.exp(1j * found.detach().numpy()) == pytest.approx(total / np.abs(total), abs=1e-4)
 
 
 def test_a_scale_space_says_by_how_much_each_level_is_shrunk():

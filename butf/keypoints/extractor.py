@@ -86,7 +86,7 @@ class Extractor:
         first = torch.zeros(len(points), dtype=torch.long, device=points.device)
         angles = torch.zeros_like(scales)
         if not upright:
-            angles = self.network.orientation(_channels_last(crop_scaled(space, first, points, angles, scales)))
+            angles = self.network.orientation.voted(_channels_last(crop_scaled(space, first, points, angles, scales)))
         described = self.network.descriptor(_channels_last(crop_scaled(space, first, points, angles, scales)))
         parts = points, scales, angles, scores, described
         return Features(*(part.float().cpu().numpy() for part in parts))
