@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks._serving import BROWSER_OPTIONS, chromium_path, serving
+from benchmarks._serving import BROWSER_OPTIONS, chromium_path, server_process, serving
 from benchmarks.controls import MAIN, RESTED, TOOK
 from benchmarks.crowd import p95, resident_mb
 from butf.commands.common import add_json, at_least_one, write_result
@@ -50,11 +50,15 @@ WRONG = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 @dataclass
 class Tally:
-    """What the visitors met so far: seconds by what was pressed, faults in words, and (seconds, MB) of the server."""
+    """What the visitors met so far: seconds by what was pressed, faults in words, and (seconds, MB) of the server.
+
+    And how many cores the server and the browsers kept busy, on average.
+    """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
+    cores: dict[str, float] = field(default_factory=dict)
 
     def note(self, pressed: str, seconds: float) -> None:
         self.seconds.setdefault(pressed, []).append(seconds)
@@ -108,9 +112,29 @@ def standing(run: Run | None) -> tuple[float, float, int] | None:
     """Where a training is: the clock, its seconds of the processor, and its steps; None without one."""
     if run is None:
         return None
-    words = Path(f"/proc/{run.pid()}/stat").read_text().rpartition(")")[2].split()
-    spent = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-    return time.monotonic(), spent, run.metrics()[-1]["step"]
+    return time.monotonic(), processor_s(Path(f"/proc/{run.pid()}")), run.metrics()[-1]["step"]
+
+
+def processor_s(process: Path) -> float:
+    """Seconds of the processor that a process, a folder in /proc, has had; 0 when it is gone."""
+    try:
+        words = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def browsers_s() -> float:
+    """Seconds of the processor that all processes of Chromium on this machine have had."""
+    return sum(processor_s(process) for process in Path("/proc").glob("[0-9]*") if "chrom" in program(process))
+
+
+def program(process: Path) -> str:
+    """What a process, a folder in /proc, runs; nothing when it is gone."""
+    try:
+        return (process / "comm").read_text()
+    except OSError:
+        return ""
 
 
 def paid(before: tuple[float, float, int] | None, after: tuple[float, float, int] | None) -> dict[str, float]:
@@ -149,12 +173,15 @@ async def visited(address: str, visitors: int, seconds: float, look: float) -> T
     """All visitors at once, until the time is over and each has finished what it began."""
     from playwright.async_api import async_playwright
 
-    tally, end = Tally(), time.monotonic() + seconds
+    tally, start, server = Tally(), time.monotonic(), server_process(address)
+    end, before = start + seconds, processor_s(server)
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=chromium_path(), args=list(BROWSER_OPTIONS))
         noting = asyncio.create_task(note_memory(tally, address))
         await asyncio.gather(*(visit(chromium, address, tally, end, look, number) for number in range(visitors)))
         noting.cancel()
+        spent = {"server": processor_s(server) - before, "browsers": browsers_s()}
+        tally.cores = {name: used / (time.monotonic() - start) for name, used in spent.items()}
         await chromium.close()
     return tally
 
@@ -223,6 +250,7 @@ def summary(tally: Tally, alone: dict[str, float], beside: dict[str, float]) -> 
         },
         "faults": tally.faults,
         "memory_mb": tally.memory,
+        "cores": tally.cores,
         "training_alone": alone,
         "training_beside": beside,
     }
@@ -236,6 +264,7 @@ def text(result: dict[str, Any]) -> str:
         lines.append(f"{name:<16}{row['count']:>7}{row['median_s']:>9.2f}{row['p95_s']:>9.2f}{row['slowest_s']:>9.2f}")
     memory = result["memory_mb"]
     lines.append("memory of the server, MB, after so many seconds: " + ", ".join(f"{s}: {mb:.0f}" for s, mb in memory))
+    lines.append("cores kept busy: " + ", ".join(f"{used:.2f} by the {name}" for name, used in result["cores"].items()))
     for name in ("training_alone", "training_beside"):
         if row := result[name]:
             lines.append(

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +81,7 @@ def test_the_crowd_is_summed_up() -> None:
 
 
 def test_what_many_browsers_met_is_summed_up() -> None:
-    tally = load.Tally(memory=[(0, 900.0), (30, 910.0)])
+    tally = load.Tally(memory=[(0, 900.0), (30, 910.0)], cores={"server": 0.4, "browsers": 1.25})
     for seconds in [0.1] * 94 + [2.0] * 5:
         tally.note("on Explore", seconds)
     tally.note("to Data", 9.0)
@@ -90,7 +92,17 @@ def test_what_many_browsers_met_is_summed_up() -> None:
     assert result["presses"]["all"] == {"count": 100, "median_s": 0.1, "p95_s": 2.0, "slowest_s": 9.0}
     told = load.text(result)
     assert "training beside: 15.0 steps a minute, 2.00 seconds" in told
+    assert "cores kept busy: 0.40 by the server, 1.25 by the browsers" in told
     assert told.endswith("2 faults\n  http://there/is/none.jpg") and "0: 900, 30: 910" in told
+
+
+def test_the_processor_s_seconds_are_those_that_python_counts() -> None:
+    own, end = Path(f"/proc/{os.getpid()}"), time.monotonic() + 5
+    before = load.processor_s(own)
+    while load.processor_s(own) < before + 0.2 and time.monotonic() < end:
+        pass
+    assert load.processor_s(own) == pytest.approx(sum(os.times()[:2]), abs=0.1)
+    assert load.processor_s(Path("/proc/none")) == 0 and load.program(own) and not load.program(Path("/proc/none"))
 
 
 def test_spans_that_overlap_are_counted_once() -> None:
