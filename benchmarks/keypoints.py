@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -102,8 +103,9 @@ def turned_view(view: View, degrees: float) -> View:
 
 
 def measured(ways: Ways, pairs: list[tuple[View, View]], limit: int) -> dict[str, dict[str, Any]]:
-    """Mean and 95 % interval of each score, and median seconds a picture, by way."""
-    found = {}
+    """Mean and 95 % interval of each score, and median seconds a picture, by way; of ours also the ratio to SIFT's."""
+    found: dict[str, dict[str, Any]] = {}
+    each: dict[str, list[PairScores | None]] = {}
     for name, (way, upright) in ways.items():
         scores, seconds = [], []
         for one, other in pairs:
@@ -114,7 +116,24 @@ def measured(ways: Ways, pairs: list[tuple[View, View]], limit: int) -> dict[str
         told = [score for score in scores if score is not None]
         summary: dict[str, Any] = {key: with_interval(told, key) for key in (*SHOWN, "counted", "error_px")}
         found[name] = summary | {"seconds": round(float(np.median(seconds)), 4), "pairs": len(told)}
+        each[name] = scores
+    for name in each.keys() & {"ours", "ours, upright"}:
+        found[name]["times_sift"] = times(each[name], each[name.replace("ours", "SIFT")])
     return found
+
+
+def times(scores: list[PairScores | None], others: list[PairScores | None]) -> dict[str, list[float]]:
+    """The ratio of two ways' means of each score over the same pairs, and its bootstrapped 95 % interval."""
+    both = [pair for pair in zip(scores, others, strict=True) if None not in pair]
+    draws = np.random.default_rng(0).integers(len(both), size=(DRAWS, len(both)))
+    ratios = {}
+    for name in SHOWN:
+        values = np.nan_to_num(np.array([[getattr(score, name) for score in pair] for pair in both], float))
+        means = np.concatenate([values.mean(axis=0)[None], values[draws].mean(axis=1)])
+        with np.errstate(divide="ignore", invalid="ignore"):  # SIFT may have none right in few pairs
+            every = means[:, 0] / means[:, 1]
+        ratios[name] = [round(float(number), 3) for number in (every[0], *np.quantile(every[1:], (0.025, 0.975)))]
+    return ratios
 
 
 def with_interval(scores: list[PairScores], name: str) -> list[float]:
@@ -135,7 +154,12 @@ def report(group: str, ways: dict[str, dict[str, Any]]) -> None:
         cells = [in_percent(found[key]) for key in SHOWN]
         off, counted = (f"{found[key][0]:.2f}" if found[key] else "-" for key in ("error_px", "counted"))
         rows.append([name, *cells, off, counted, f"{found['seconds']:.3f}"])
-    print(f"\n{group}, {next(iter(ways.values()))['pairs']} pairs\n{text_table(header, rows)}", flush=True)
+    print(f"\n{group}, {next(iter(ways.values()))['pairs']} pairs\n{text_table(header, rows)}")
+    for name, found in ways.items():
+        if ratios := found.get("times_sift"):
+            told = (f"{key.replace('_', ' ')} {r:.2f} ({low:.2f}-{high:.2f})" for key, (r, low, high) in ratios.items())
+            print(f"{name}, times SIFT's: {', '.join(told)}")
+    sys.stdout.flush()
 
 
 def in_percent(value: list[float]) -> str:

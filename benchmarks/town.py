@@ -1,7 +1,8 @@
 """Frames of the town rendered a second by one core, by condition: picture, depth, reflectance and classes.
 
-At 224 x 224 with 2 x 2 samples at edges, as its prototype was measured; the goal is twice the prototype's 6. `encoded`
-adds the four files. Given the prototype's folder, places of its own town are rendered after ours, in this process.
+At 224 x 224 with 2 x 2 samples at edges, as its prototype was measured. `encoded` adds the four files. Given the
+prototype's folder, places of its own town are rendered after ours, in this process, by day and at night: the goal is
+twice its rate on the same machine.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from butf.town.district import District
 from butf.town.pictures import encoded
 from butf.town.render import Renderer
 
-GOAL = 12.0
-HEADER = ("condition", "frames/s", "encoded, frames/s", f"at least {GOAL:g}")
+GOAL = 2.0
+HEADER = ("condition", "frames/s", "encoded, frames/s", "times the prototype's", f"at least {GOAL:g}")
+NIGHTS = ("dusk", "night")
 
 
 def main(argv: list[str]) -> None:
@@ -45,7 +47,11 @@ def main(argv: list[str]) -> None:
     district = District(config, "test")
     entries = [_measured(Renderer(district, CONDITIONS[name], 2), name, args) for name in args.conditions]
     if args.prototype:
-        entries += _prototype(args)
+        day, night = before = _prototype(args)
+        for entry in entries:
+            other = night if entry["condition"] in NIGHTS else day
+            entry["times_prototype"] = entry["frames_per_s"] / other["frames_per_s"]
+        entries += before
     rows = [_row(entry) for entry in entries]
     title = f"{args.size} x {args.size}, 2 x 2 samples, one core; best of {args.rounds} rounds of {args.frames} frames"
     write_result(args.json, {"size": args.size, "entries": entries}, f"{title}\n{text_table(HEADER, rows)}")
@@ -61,7 +67,7 @@ def _measured(renderer: Renderer, name: str, args: argparse.Namespace) -> dict[s
 
 
 def _prototype(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The prototype's noon and night along its own route."""
+    """The prototype's noon and night, in this order, along its own route."""
     sys.path.insert(0, str(args.prototype.absolute()))
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it keeps its town where it is run
         sheet = importlib.import_module("sheet")
@@ -89,5 +95,7 @@ def _rate(tasks: list[Callable[[], object]], rounds: int) -> float:
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    rate, files = entry["frames_per_s"], entry.get("encoded_per_s")
-    return entry["condition"], f"{rate:.1f}", "-" if files is None else f"{files:.1f}", "yes" if rate >= GOAL else "NO"
+    times = entry.get("times_prototype")
+    reached = "-" if times is None else "yes" if times >= GOAL else "NO"
+    numbers = (entry["frames_per_s"], entry.get("encoded_per_s"), times)
+    return entry["condition"], *("-" if number is None else f"{number:.1f}" for number in numbers), reached
