@@ -7,6 +7,7 @@ point along the candidate's line of sight, so its picture moves along one direct
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ from butf.pose.pose import Pose
 STEPS = 50
 SOFT = 2.0
 """Cauchy's scale, in standard deviations: where an error begins to count for less than its square."""
-SETTLED = 1e-12
+SETTLED = 1e-7
+"""Metres and radians: a step so small is the last one."""
 SINGULAR = 1e-11
 
 
@@ -76,8 +78,9 @@ def refine(seen: Observations, pose: Pose, camera: Camera) -> Refined | None:
     for _ in range(STEPS):
         residual, jacobian = _linear(seen, pose, camera, white)
         weight = 1 / (1 + (residual**2).sum(axis=1) / SOFT**2)
-        normal = np.einsum("n,nki,nkj->ij", weight, jacobian, jacobian)
-        slope = np.einsum("n,nki,nk->i", weight, jacobian, residual)
+        flat = jacobian.reshape(-1, 6)
+        weighed = flat.T * np.repeat(weight, 2)
+        normal, slope = weighed @ flat, weighed @ residual.ravel()
         if not np.isfinite(normal).all() or not np.diag(normal).all():
             return None
         while damping < 1e8:
@@ -89,8 +92,8 @@ def refine(seen: Observations, pose: Pose, camera: Camera) -> Refined | None:
             damping *= 10
         else:
             break
-        gain, pose, cost, damping = cost - new, moved, new, max(damping / 10, 1e-12)
-        if gain <= SETTLED * cost and np.abs(step).max() < 1e-9:
+        pose, cost, damping = moved, new, max(damping / 10, 1e-12)
+        if np.abs(step).max() < SETTLED:
             break
     covariance = _covariance(*_linear(seen, pose, camera, white))
     return None if covariance is None else Refined(pose, covariance)
@@ -99,8 +102,8 @@ def refine(seen: Observations, pose: Pose, camera: Camera) -> Refined | None:
 def moved_by(pose: Pose, step: np.ndarray) -> Pose:
     """The pose after a step (6,): metres east, north, up, and a turn about the world's axes as a rotation vector."""
     turn = _rotation(step[3:]) @ pose.rotation
-    left, _, right = np.linalg.svd(turn)
-    return Pose(left @ right, pose.centre + step[:3])
+    # A step of Newton's towards the nearest rotation, so that rounding does not add up.
+    return Pose(turn @ (1.5 * np.eye(3) - 0.5 * turn.T @ turn), pose.centre + step[:3])
 
 
 def _whitening(seen: Observations, pose: Pose, camera: Camera) -> np.ndarray:
@@ -120,30 +123,48 @@ def _whitening(seen: Observations, pose: Pose, camera: Camera) -> np.ndarray:
 
 def _projection_slope(points: np.ndarray, pose: Pose, camera: Camera) -> np.ndarray:
     """(N, 2, 3) pixels a metre that a point moves in the world."""
-    x, y, z = pose.to_camera(points).T
+    turned: np.ndarray = _slope(pose.to_camera(points), camera) @ pose.rotation.T
+    return turned
+
+
+def _slope(local: np.ndarray, camera: Camera) -> np.ndarray:
+    """(N, 2, 3) pixels a metre that a point (N, 3) moves in the camera's frame."""
+    x, y, z = local.T
     z = np.where(np.abs(z) < 1e-9, 1e-9, z)
     slope = np.zeros((len(z), 2, 3))
-    slope[:, 0, 0], slope[:, 0, 2] = camera.fx / z, -camera.fx * x / z**2
-    slope[:, 1, 1], slope[:, 1, 2] = camera.fy / z, -camera.fy * y / z**2
-    turned: np.ndarray = slope @ pose.rotation.T
-    return turned
+    across, down = camera.fx / z, camera.fy / z
+    slope[:, 0, 0], slope[:, 0, 2] = across, -across * x / z
+    slope[:, 1, 1], slope[:, 1, 2] = down, -down * y / z
+    return slope
 
 
 def _linear(seen: Observations, pose: Pose, camera: Camera, white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whitened residuals (N, 2) and their slopes (N, 2, 6) by a step of `moved_by`."""
-    pixels, _ = project(seen.points, pose, camera)
-    slope = _projection_slope(seen.points, pose, camera)
-    x, y, z = (seen.points - pose.centre).T
-    zero = np.zeros(len(x))
-    crossed = np.moveaxis(np.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]]), 2, 0)
-    jacobian = np.concatenate([-slope, slope @ crossed], axis=2)
-    return np.einsum("nij,nj->ni", white, pixels - seen.pixels), white @ jacobian
+    local = pose.to_camera(seen.points)
+    slope = white @ _slope(local, camera)
+    # A turn moves a point about the camera's centre, and a triple product turns like its vectors.
+    x, y, z = local.T[:, :, None]
+    a, b, c = np.moveaxis(slope, 2, 0)
+    about = np.stack([b * z - c * y, c * x - a * z, a * y - b * x], axis=2)
+    jacobian = np.concatenate([-slope @ pose.rotation.T, about @ pose.rotation.T], axis=2)
+    return _residual(seen, local, camera, white), jacobian
+
+
+def _residual(seen: Observations, local: np.ndarray, camera: Camera, white: np.ndarray) -> np.ndarray:
+    """(N, 2) whitened errors of points (N, 3) in the camera's frame."""
+    z = np.where(np.abs(local[:, 2]) < 1e-9, 1e-9, local[:, 2])
+    across = local[:, 0] / z * camera.fx + camera.cx - seen.pixels[:, 0]
+    down = local[:, 1] / z * camera.fy + camera.cy - seen.pixels[:, 1]
+    # `white` is lower triangular
+    return np.stack([white[:, 0, 0] * across, white[:, 1, 0] * across + white[:, 1, 1] * down], axis=1)
 
 
 def _cost(seen: Observations, pose: Pose, camera: Camera, white: np.ndarray) -> float:
-    pixels, z = project(seen.points, pose, camera)
-    squares = (np.einsum("nij,nj->ni", white, pixels - seen.pixels) ** 2).sum(axis=1)
-    return float(np.log1p(squares / SOFT**2).sum()) if (z > 0).all() else np.inf
+    local = pose.to_camera(seen.points)
+    if not (local[:, 2] > 0).all():
+        return np.inf
+    squares = (_residual(seen, local, camera, white) ** 2).sum(axis=1)
+    return float(np.log1p(squares / SOFT**2).sum())
 
 
 def _covariance(residual: np.ndarray, jacobian: np.ndarray) -> np.ndarray | None:
@@ -164,10 +185,10 @@ def _covariance(residual: np.ndarray, jacobian: np.ndarray) -> np.ndarray | None
 
 def _rotation(vector: np.ndarray) -> np.ndarray:
     """Rodrigues' formula: the rotation (3, 3) about a vector by its length in radians."""
-    angle = float(np.linalg.norm(vector))
-    x, y, z = vector
+    x, y, z = vector.tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    sine = np.sinc(angle / np.pi)
-    cosine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    sine = math.sin(angle) / angle if angle else 1.0
+    cosine = 2 * (math.sin(angle / 2) / angle) ** 2 if angle else 0.5
     rotation: np.ndarray = np.eye(3) + sine * cross + cosine * cross @ cross
     return rotation
