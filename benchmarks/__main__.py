@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import signal
 import sys
 from pathlib import Path
 
@@ -40,4 +41,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # So that servers and trainings that a benchmark started end with it, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))

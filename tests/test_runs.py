@@ -130,13 +130,14 @@ def test_a_run_finishes_and_is_read_from_its_folder_alone(folder):
         runs.resume(run)
 
 
-def test_stop_saves_and_resume_goes_on(folder):
+def test_stop_saves_and_resume_goes_on(folder, monkeypatch):
+    monkeypatch.delenv("BUTF_NICENESS")
     run = runs.start(config(), "a")
     until(at_step(run, 7))
     niceness = os.getpriority(os.PRIO_PROCESS, run.pid())
-    assert niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + runs.GIVES_WAY), "who browses is served first"
+    assert niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10), "who browses is served first"
     group = Path(f"/proc/{run.pid()}/autogroup")
-    assert not group.exists() or group.read_text().split()[-1] == str(runs.GIVES_WAY), "and not a session's turn"
+    assert not group.exists() or group.read_text().split()[-1] == "10", "and not a session's turn"
     runs.stop(run)
     assert word(run) == "stopped"
     saved = load_checkpoint(run.checkpoint_path)
@@ -194,6 +195,16 @@ def test_a_second_trainer_on_one_run_refuses(folder):
         runs.delete(run)
     assert word(run) == "running"
     runs.stop(run)
+
+
+@pytest.mark.parametrize("asked", ["20", "-1", "much", "1.5", "²"])
+def test_how_far_to_give_way_is_a_number_that_systems_know(folder, monkeypatch, asked):
+    monkeypatch.setenv("BUTF_NICENESS", asked)
+    with pytest.raises(BadInput, match=f"BUTF_NICENESS is '{asked}'; give a number from 0"):
+        runs.start(config(), "a")
+    assert not (folder / "a").exists()
+    monkeypatch.setenv("BUTF_NICENESS", "7")
+    assert runs.gives_way() == 7
 
 
 def test_one_trainer_at_a_time_on_a_device(folder):

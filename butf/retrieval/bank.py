@@ -197,13 +197,17 @@ def _read(path: Path, key: str) -> np.ndarray | None:
 
 
 def _keep(values: np.ndarray, key: str, name: str, keep: Path | None, fresh: bool) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, key=np.array(key), values=values)
     if keep is not None and _read(keep / name, key) is None:
-        files.write_atomic(keep / name, buffer.getvalue())
+        files.write_atomic(keep / name, _packed(values, key))
     elif fresh and os.access(_existing(files.cache_dir()), os.W_OK):
         with suppress(BadInput):  # on a full disk the answer is worth more than not having to compute it again
-            files.write_atomic(files.cache_dir() / "descriptors" / name, buffer.getvalue())
+            files.write_atomic(files.cache_dir() / "descriptors" / name, _packed(values, key))
+
+
+def _packed(values: np.ndarray, key: str) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, key=np.array(key), values=values)
+    return buffer.getvalue()
 
 
 def _existing(folder: Path) -> Path:

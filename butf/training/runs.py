@@ -31,7 +31,7 @@ from butf.training.turns import states_in
 KEYPOINTS = "keypoints"
 """The method of runs that `train-keypoints` trains."""
 GIVES_WAY = 10
-"""By how much a trainer started from here is nicer than the app: on a busy machine whoever browses is served first."""
+MOST = 19
 GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
@@ -43,6 +43,17 @@ def list_runs() -> list[RunState]:
 def training_allowed() -> bool:
     """Whether the app may start trainers; BUTF_NO_TRAINING=1 switches that off, say on a shared machine."""
     return os.environ.get("BUTF_NO_TRAINING", "") in ("", "0")
+
+
+def gives_way() -> int:
+    """By how much a trainer started from here is nicer than the app: BUTF_NICENESS, else 10.
+
+    On a busy machine whoever browses is served first. Raises BadInput where it is no number from 0 to 19.
+    """
+    asked = os.environ.get("BUTF_NICENESS", "") or str(GIVES_WAY)
+    if not (asked.isascii() and asked.isdecimal() and int(asked) <= MOST):
+        raise BadInput(f"BUTF_NICENESS is {asked!r}; give a number from 0 (as urgent as the app) to {MOST}")
+    return int(asked)
 
 
 def start(config: Mapping[str, Any], name: str | None = None) -> Run:
@@ -182,6 +193,7 @@ def _suffixes() -> Iterator[str]:
 
 
 def _launch(run: Run, command: list[str]) -> None:
+    niceness = gives_way()
     lock = FileLock(run.lock_path)
     if not lock.acquire(PATIENCE_S):
         raise BadInput(f"run {run.name} is already being trained; stop it first")
@@ -190,7 +202,7 @@ def _launch(run: Run, command: list[str]) -> None:
         run.write_status(state="queued", message="The trainer is starting.", device="")
         process = _spawn(run, command, lock)
         lock.sign(process.pid)
-        _make_way(process.pid)
+        _make_way(process.pid, niceness)
     finally:
         lock.release()
     # Someone has to wait for the child, or it stays a zombie for as long as the app lives.
@@ -217,14 +229,14 @@ def _spawn(run: Run, command: list[str], lock: FileLock) -> "subprocess.Popen[by
         raise BadInput(f"run {run.name} cannot be started ({error.strerror}); free space and try again") from error
 
 
-def _make_way(pid: int) -> None:
+def _make_way(pid: int, niceness: int) -> None:
     """Have whoever browses served before this trainer."""
     with suppress(AttributeError, OSError):  # not every system has niceness, and the trainer may have ended
-        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + GIVES_WAY)
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
         # Linux may share the processor among sessions first (sched(7), autogroup), and niceness counts only within one.
         group = Path(f"/proc/{pid}/autogroup")
         if group.exists():
-            group.write_text(str(GIVES_WAY))
+            group.write_text(str(niceness))
 
 
 def _attend(run: Run, process: "subprocess.Popen[bytes]") -> None:
