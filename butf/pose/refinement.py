@@ -52,19 +52,15 @@ class Refined:
 def project(points: np.ndarray, pose: Pose, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """World points (N, 3) -> pixels (N, 2) and z-depths (N,) metres; pixels mean nothing where the depth is not above
     0."""
-    seen = pose.to_camera(points)
-    z = seen[:, 2]
-    safe = np.where(np.abs(z) < 1e-9, 1e-9, z)
-    focal, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
-    return seen[:, :2] / safe[:, None] * focal + centre, z
+    local = pose.to_camera(points)
+    return _pixels(local, camera), local[:, 2]
 
 
 def errors(seen: Observations, pose: Pose, camera: Camera) -> np.ndarray:
     """(N,) how many standard deviations each pixel is from where the pose projects its point; infinite behind it."""
-    pixels, z = project(seen.points, pose, camera)
-    white = _whitening(seen, pose, camera)
-    distance = np.linalg.norm(np.einsum("nij,nj->ni", white, pixels - seen.pixels), axis=1)
-    return np.where(z > 0, distance, np.inf)
+    local = pose.to_camera(seen.points)
+    distance = np.linalg.norm(_residual(seen, local, camera, _whitening(seen, pose, camera)), axis=1)
+    return np.where(local[:, 2] > 0, distance, np.inf)
 
 
 def refine(seen: Observations, pose: Pose, camera: Camera) -> Refined | None:
@@ -130,7 +126,7 @@ def _projection_slope(points: np.ndarray, pose: Pose, camera: Camera) -> np.ndar
 def _slope(local: np.ndarray, camera: Camera) -> np.ndarray:
     """(N, 2, 3) pixels a metre that a point (N, 3) moves in the camera's frame."""
     x, y, z = local.T
-    z = np.where(np.abs(z) < 1e-9, 1e-9, z)
+    z = _off_zero(z)
     slope = np.zeros((len(z), 2, 3))
     across, down = camera.fx / z, camera.fy / z
     slope[:, 0, 0], slope[:, 0, 2] = across, -across * x / z
@@ -152,11 +148,20 @@ def _linear(seen: Observations, pose: Pose, camera: Camera, white: np.ndarray) -
 
 def _residual(seen: Observations, local: np.ndarray, camera: Camera, white: np.ndarray) -> np.ndarray:
     """(N, 2) whitened errors of points (N, 3) in the camera's frame."""
-    z = np.where(np.abs(local[:, 2]) < 1e-9, 1e-9, local[:, 2])
-    across = local[:, 0] / z * camera.fx + camera.cx - seen.pixels[:, 0]
-    down = local[:, 1] / z * camera.fy + camera.cy - seen.pixels[:, 1]
-    # `white` is lower triangular
-    return np.stack([white[:, 0, 0] * across, white[:, 1, 0] * across + white[:, 1, 1] * down], axis=1)
+    residual: np.ndarray = np.einsum("nij,nj->ni", white, _pixels(local, camera) - seen.pixels)
+    return residual
+
+
+def _pixels(local: np.ndarray, camera: Camera) -> np.ndarray:
+    """(N, 2) where points (N, 3) of the camera's frame are seen."""
+    focal, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
+    pixels: np.ndarray = local[:, :2] / _off_zero(local[:, 2:]) * focal + centre
+    return pixels
+
+
+def _off_zero(depths: np.ndarray) -> np.ndarray:
+    """The depths, those next to 0 replaced by what can be divided by."""
+    return np.where(np.abs(depths) < 1e-9, 1e-9, depths)
 
 
 def _cost(seen: Observations, pose: Pose, camera: Camera, white: np.ndarray) -> float:

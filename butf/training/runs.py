@@ -30,8 +30,8 @@ from butf.training.turns import states_in
 
 KEYPOINTS = "keypoints"
 """The method of runs that `train-keypoints` trains."""
-GIVES_WAY = 10
-MOST = 19
+GIVES_WAY, NICEST = 10, 19
+"""By how much a trainer is nicer than the app where nothing else is asked, and by how much it can be."""
 GRACE_S = 60.0  # a step, or a measurement of recall on a slow machine, must fit in it
 
 
@@ -51,8 +51,8 @@ def gives_way() -> int:
     On a busy machine whoever browses is served first. Raises BadInput where it is no number from 0 to 19.
     """
     asked = os.environ.get("BUTF_NICENESS", "") or str(GIVES_WAY)
-    if not (asked.isascii() and asked.isdecimal() and int(asked) <= MOST):
-        raise BadInput(f"BUTF_NICENESS is {asked!r}; give a number from 0 (as urgent as the app) to {MOST}")
+    if not (asked.isascii() and asked.isdecimal() and int(asked) <= NICEST):
+        raise BadInput(f"BUTF_NICENESS is {asked!r}; give a number from 0 (as urgent as the app) to {NICEST}")
     return int(asked)
 
 
