@@ -9,6 +9,7 @@ import io
 import random
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,20 @@ from butf.files import write_atomic
 
 FORMAT = "butf-checkpoint-1"
 PARTS = ("format", "model", "optimizer", "scheduler", "progress", "rng")
+
+
+@dataclass
+class Progress:
+    """Where training stands: all that a trainer's checkpoint must hold beside weights and random states."""
+
+    phase: int
+    """Index of the training step."""
+    step: int = 0
+    """Optimiser steps done in it."""
+    images: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+    """The highest mean recall@1 measured in the last training step."""
 
 
 def save_checkpoint(

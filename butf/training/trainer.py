@@ -1,7 +1,6 @@
 """The training loop: draws batches, descends the recipe's loss, measures, saves, stops when asked, resumes."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +17,7 @@ from butf.files import user_path
 from butf.networks.card import Card
 from butf.training.batch import Batch
 from butf.training.checkpoint import (
+    Progress,
     parse_checkpoint,
     random_states,
     read_checkpoint,
@@ -48,20 +48,6 @@ GRADIENT_NORM = 5.0
 def find_data(name: str) -> Path:
     """The data set of that name, or the folder itself."""
     return find_datasets().get(name, user_path(name))
-
-
-@dataclass
-class Progress:
-    """Where training stands: all that a checkpoint must hold beside weights and random states."""
-
-    phase: int
-    """Index of the training step."""
-    step: int = 0
-    """Optimiser steps done in it."""
-    images: int = 0
-    seconds: float = 0.0
-    best: float = -1.0
-    """The highest mean recall@1 measured in the last training step."""
 
 
 class Trainer:
