@@ -35,6 +35,7 @@ WATCH = f"""() => {{
 RESTED = """quiet => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && performance.now() - window.changed > quiet && performance.now() - window.pressed > quiet"""
 QUIET_MS = 400
+ASKED_EVERY_MS = 100  # asked at every frame, as playwright does unless told, a window that waits draws all of them
 TOOK = "() => (window.changed - window.pressed) / 1000"
 
 
@@ -61,7 +62,7 @@ def moved(chromium: Any, address: str) -> Iterator[tuple[str, list[float]]]:
     page.goto(address)
     page.wait_for_selector(f"{MAIN} :is(h1, h2, h3)", state="attached")
     page.evaluate(WATCH)
-    page.wait_for_function(RESTED, arg=3000)
+    page.wait_for_function(RESTED, arg=3000, polling=ASKED_EVERY_MS)
     for name, moves in controls(page):
         rounds = [[_timed(page, move) for move in moves] for _ in range(ROUNDS)]
         yield name, [seconds for round_ in rounds[1:] for seconds in round_]
@@ -122,5 +123,5 @@ def _switch(control: Any) -> list[Callable[[], None]]:
 
 def _timed(page: Any, move: Callable[[], None]) -> float:
     move()
-    page.wait_for_function(RESTED, arg=QUIET_MS)
+    page.wait_for_function(RESTED, arg=QUIET_MS, polling=ASKED_EVERY_MS)
     return max(0.0, page.evaluate(TOOK))

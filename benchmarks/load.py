@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._serving import BROWSER_OPTIONS, chromium_path, server_process, serving
-from benchmarks.controls import MAIN, RESTED, TOOK
+from benchmarks.controls import ASKED_EVERY_MS, MAIN, RESTED, TOOK
 from benchmarks.crowd import p95, resident_mb
 from butf.commands.common import add_json, at_least_one, write_result
 from butf.errors import BadInput
@@ -52,16 +52,20 @@ WRONG = "[data-testid=stException], [data-testid=stAlertContentError]"
 class Tally:
     """What the visitors met so far: seconds by what was pressed, faults in words, and (seconds, MB) of the server.
 
-    And how many cores the server and the browsers kept busy, on average.
+    The slow ones also as (seconds since the start, what was pressed, seconds). And how many cores were kept busy.
     """
 
+    start: float = field(default_factory=time.monotonic)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    slow: list[tuple[int, str, float]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     cores: dict[str, float] = field(default_factory=dict)
 
     def note(self, pressed: str, seconds: float) -> None:
         self.seconds.setdefault(pressed, []).append(seconds)
+        if seconds > GOAL_S:
+            self.slow.append((round(time.monotonic() - self.start), pressed, round(seconds, 1)))
 
     @property
     def every(self) -> list[float]:
@@ -124,6 +128,12 @@ def processor_s(process: Path) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_s(server: Path) -> dict[str, float]:
+    """Seconds of the processor that the server has had, all of Chromium that runs now, and nobody (on all cores)."""
+    idle = sum(int(ticks) for ticks in Path("/proc/stat").read_text().split()[4:6]) / os.sysconf("SC_CLK_TCK")
+    return {"server": processor_s(server), "browsers": browsers_s(), "idle": idle}
+
+
 def browsers_s() -> float:
     """Seconds of the processor that all processes of Chromium on this machine have had."""
     return sum(processor_s(process) for process in Path("/proc").glob("[0-9]*") if "chrom" in program(process))
@@ -173,28 +183,30 @@ async def visited(address: str, visitors: int, seconds: float, look: float) -> T
     """All visitors at once, until the time is over and each has finished what it began."""
     from playwright.async_api import async_playwright
 
-    tally, start, server = Tally(), time.monotonic(), server_process(address)
-    end, before = start + seconds, processor_s(server)
+    tally, server = Tally(), server_process(address)
+    end, before = tally.start + seconds, busy_s(server)
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=chromium_path(), args=list(BROWSER_OPTIONS))
         noting = asyncio.create_task(note_memory(tally, address))
         await asyncio.gather(*(visit(chromium, address, tally, end, look, number) for number in range(visitors)))
         noting.cancel()
-        spent = {"server": processor_s(server) - before, "browsers": browsers_s()}
-        tally.cores = {name: used / (time.monotonic() - start) for name, used in spent.items()}
+        spent, took = busy_s(server), time.monotonic() - tally.start
+        tally.cores = {name: (spent[name] - before[name]) / took for name in spent}
         await chromium.close()
     return tally
 
 
 async def note_memory(tally: Tally, address: str) -> None:
-    start = time.monotonic()
     while True:
-        tally.memory.append((round(time.monotonic() - start), resident_mb(address)))
+        tally.memory.append((round(time.monotonic() - tally.start), resident_mb(address)))
         await asyncio.sleep(NOTED_EVERY_S)
 
 
 async def visit(chromium: Any, address: str, tally: Tally, end: float, look: float, number: int) -> None:
-    """One visitor: comes within the first looks, and goes from page to page until the end."""
+    """One visitor: comes within the first looks, and goes from page to page until the end.
+
+    The window stays open, so that its processes can be asked what they had.
+    """
     chance = random.Random(number)
     await asyncio.sleep(chance.uniform(0, 2 * look))
     page = await opened(chromium, address, tally)
@@ -204,7 +216,6 @@ async def visit(chromium: Any, address: str, tally: Tally, end: float, look: flo
         except Exception as error:  # one that waits in vain is a fault to count, not the end of the measurement
             tally.faults.append(f"{page.url}: {str(error).splitlines()[0]}")
             await asyncio.sleep(look)
-    await page.context.close()
 
 
 def listen(page: Any, tally: Tally) -> None:
@@ -235,7 +246,7 @@ async def see(page: Any, tally: Tally, name: str, chance: random.Random, look: f
 async def timed(page: Any, control: Any) -> float:
     """Press, wait until the page rests, and give the seconds to its last change."""
     await control.click()
-    await page.wait_for_function(RESTED, arg=QUIET_MS)
+    await page.wait_for_function(RESTED, arg=QUIET_MS, polling=ASKED_EVERY_MS)
     took: float = await page.evaluate(TOOK)
     return max(0.0, took)
 
@@ -248,6 +259,7 @@ def summary(tally: Tally, alone: dict[str, float], beside: dict[str, float]) -> 
             for name, row in rows.items()
             if row
         },
+        "slow": tally.slow,
         "faults": tally.faults,
         "memory_mb": tally.memory,
         "cores": tally.cores,
@@ -264,7 +276,8 @@ def text(result: dict[str, Any]) -> str:
         lines.append(f"{name:<16}{row['count']:>7}{row['median_s']:>9.2f}{row['p95_s']:>9.2f}{row['slowest_s']:>9.2f}")
     memory = result["memory_mb"]
     lines.append("memory of the server, MB, after so many seconds: " + ", ".join(f"{s}: {mb:.0f}" for s, mb in memory))
-    lines.append("cores kept busy: " + ", ".join(f"{used:.2f} by the {name}" for name, used in result["cores"].items()))
+    lines.append("slower than the goal: " + "; ".join(f"{s} s after {at}, {name}" for at, name, s in result["slow"]))
+    lines.append("cores: " + ", ".join(f"{name} {used:.2f}" for name, used in result["cores"].items()))
     for name in ("training_alone", "training_beside"):
         if row := result[name]:
             lines.append(
