@@ -133,11 +133,14 @@ class Frames:
 
     def image_path(self, i: int) -> Path:
         """Where frame i's picture lies; `BadInput` when there is none."""
-        traversal, name = str(self.frame[i]).split("/")
+        return Path(self.image_file(i))
+
+    def image_file(self, i: int) -> str:
+        """`image_path` as a string: a third of the time, which counts with a hundred thousand."""
+        stem = f"{self.root}/{self.frame[i].replace('/', '/rgb/')}"
         for suffix in PICTURES:
-            path = f"{self.root}/{traversal}/rgb/{name}{suffix}"
-            if os.path.isfile(path):  # three times as fast as pathlib's, which counts with a hundred thousand
-                return Path(path)
+            if os.path.isfile(stem + suffix):
+                return stem + suffix
         raise BadInput(f"{self.root}: frame {self.frame[i]} has no picture; expected {_expected(self.frame[i])}")
 
     def image(self, i: int) -> Image.Image:

@@ -124,10 +124,10 @@ def content_key(
     digest.update(repr((_FORM, kind, model.digest, model.card.image_area, modalities, noise)).encode())
     for i in indices:
         digest.update(str(frames.frame[i]).encode() + b"\0")
-        digest.update(_file_sample(frames.image_path(i)))
+        digest.update(_file_sample(frames.image_file(i)))
         for modality in modalities:
             path = frames.modality_path(i, modality)
-            digest.update(b"none" if path is None else _file_sample(path))
+            digest.update(b"none" if path is None else _file_sample(str(path)))
     return digest.hexdigest()
 
 
@@ -145,10 +145,10 @@ def _measured(
     return np.concatenate(parts)
 
 
-def _file_sample(path: Path) -> bytes:
+def _file_sample(path: str) -> bytes:
     try:
-        state = path.stat()
-        return _sampled(str(path), state.st_size, (state.st_mtime_ns, state.st_ino))
+        state = os.stat(path)
+        return _sampled(path, state.st_size, (state.st_mtime_ns, state.st_ino))
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error}); restore it or drop its row") from error
 
