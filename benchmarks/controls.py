@@ -56,17 +56,25 @@ def main(argv: list[str]) -> None:
 
 
 def moved(chromium: Any, address: str) -> Iterator[tuple[str, list[float]]]:
-    """Each control of a view by its name, with the seconds of its moves that count."""
+    """Each control of a view by its name, with the seconds of its moves that count.
+
+    The view is opened anew for each: what a menu chose on the way back may have taken another control away.
+    """
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(120_000)
+    _open(page, address)
+    for name, moves in controls(page):
+        _open(page, address)
+        rounds = [[_timed(page, move) for move in moves] for _ in range(ROUNDS)]
+        yield name, [seconds for round_ in rounds[1:] for seconds in round_]
+    page.close()
+
+
+def _open(page: Any, address: str) -> None:
     page.goto(address)
     page.wait_for_selector(f"{MAIN} :is(h1, h2, h3)", state="attached")
     page.evaluate(WATCH)
     page.wait_for_function(RESTED, arg=3000, polling=ASKED_EVERY_MS)
-    for name, moves in controls(page):
-        rounds = [[_timed(page, move) for move in moves] for _ in range(ROUNDS)]
-        yield name, [seconds for round_ in rounds[1:] for seconds in round_]
-    page.close()
 
 
 def controls(page: Any) -> list[tuple[str, list[Callable[[], None]]]]:
