@@ -7,13 +7,13 @@ measured apart:
     additions aside = trunk / (describe - (network - trunk))
 
 is the share of the trunk's own rate that remains, the method's own additions aside; 0.80 is the least we want. Trunk
-and network are run as `Model.describe` runs them, on the CPU by ONNX Runtime; `folded` is the same network by torch
-with its normalisation folded, `eager` by torch as it was trained, and `gain` network over eager. `hidden` is the time
-of the network alone over that from files: 1 where decoding costs nothing. `over image-only` is a model's time over
-image-only's, from files. The reference is AlexNet or VGG16 with NetVLAD (`_reference`) at the same picture size. All
-models and parts are timed in turns, round after round, and the best round of each counts: what else the
-machine does can only slow them down; where it does much, `--processor` counts what the process itself computed. Each
-number of threads has a process of its own.
+and network are run as `Model.describe` runs them, for the descriptor alone and on the CPU by ONNX Runtime; `folded` is
+the same network by torch with its normalisation folded, `eager` by torch as it was trained, and `gain` network over
+eager. `hidden` is the time of the network alone over that from files: 1 where decoding costs nothing. `over image-only`
+is a model's time over image-only's, from files. The reference is AlexNet or VGG16 with NetVLAD (`_reference`) at the
+same picture size. All models and parts are timed in turns, round after round, and the best round of each counts: what
+else the machine does can only slow them down; where it does much, `--processor` counts what the process itself
+computed. Each number of threads has a process of its own.
 """
 
 from __future__ import annotations
@@ -134,10 +134,10 @@ def _tasks(model: Model, pictures: list[Image.Image], paths: list[Path], batch: 
     ready = torch.stack([model.prepare(picture) for picture in pictures]).to(model.device).split(batch)
     trunk = Deployed(BareTrunk(model.network))
     return {
-        "trunk": lambda: _each(trunk.describe, ready),
-        "network": lambda: _each(model.deployed.describe, ready),
-        "folded": lambda: _each(model.deployed.network.describe, ready),
-        "eager": lambda: _each(model.network.describe, ready),
+        "trunk": lambda: _each(trunk.descriptors, ready),
+        "network": lambda: _each(model.deployed.descriptors, ready),
+        "folded": lambda: _each(model.deployed.network.describe_briefly, ready),
+        "eager": lambda: _each(model.network.describe_briefly, ready),
         "describe": lambda: model.describe(pictures, batch),
         "files": lambda: model.describe((read_image(path) for path in paths), batch),
     }

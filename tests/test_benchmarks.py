@@ -92,7 +92,7 @@ def test_what_many_browsers_met_is_summed_up() -> None:
     assert result["presses"]["all"] == {"count": 100, "median_s": 0.1, "p95_s": 2.0, "slowest_s": 9.0}
     told = load.text(result)
     assert "training beside: 15.0 steps a minute, 2.00 seconds" in told
-    assert "cores kept busy: 0.40 by the server, 1.25 by the browsers" in told
+    assert "cores: server 0.40, browsers 1.25" in told and "slower than the goal: 9.0 s after 0, to Data\n" in told
     assert told.endswith("2 faults\n  http://there/is/none.jpg") and "0: 900, 30: 910" in told
 
 

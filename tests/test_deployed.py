@@ -3,11 +3,13 @@
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -69,7 +71,16 @@ def compare(network: Network) -> None:
         for count in (1, 3):
             inputs = asked(network, count, height, width)
             check(says(light, inputs), says(network, inputs))
+            if not network.reads_side:
+                wanted = says(network, inputs).descriptor
+                torch.testing.assert_close(light.descriptors(*inputs), wanted, atol=2e-5, rtol=0)
     assert light.engine == "onnxruntime", "torch agrees with itself"
+
+
+def weights(network: Network, what: Callable[..., dict[str, Tensor]], inputs: dict[str, Tensor]) -> set[str]:
+    """The names of the numbers that a graph holds."""
+    written, _ = graphs.exported(network, partial(what, network), inputs)
+    return {held.name.removeprefix("network.") for held in onnx.load_from_string(written).graph.initializer}
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
@@ -89,6 +100,14 @@ def test_every_pooling_says_the_same_as_in_torch(pooling: str, whiten: int | Non
             part.axes.normal_()
             part.mean.uniform_(0, 0.1)
     compare(network)
+
+
+def test_a_descriptor_alone_leaves_out_what_makes_the_map() -> None:
+    network = trained("bu-tf")
+    inputs = deployed.examples(((3, 64, 96),))
+    all_of_it, alone = (weights(network, what, inputs) for what in (deployed.answer, deployed.descriptor))
+    assert all_of_it - alone >= {"decoder.narrow.weight", "decoder.lateral4.weight", "decoder.output.weight"}
+    assert alone >= {"decoder.lateral8.weight", "adapter.weight"}, "what the side descriptor is pooled from stays"
 
 
 def test_classes_are_shared_out_as_in_torch() -> None:
@@ -197,7 +216,7 @@ def test_no_more_graphs_are_kept_than_agreed(monkeypatch: pytest.MonkeyPatch) ->
     for height in (64, 80, 64, 96, 64):
         inputs = asked(network, 1, height, 64)
         check(says(light, inputs), says(network, inputs))
-    assert [shapes[0][1] for shapes in light._graphs] == [96, 64], "the one not asked for longest went"
+    assert [shapes[0][1] for shapes, _ in light._graphs] == [96, 64], "the one not asked for longest went"
 
 
 def test_what_a_network_cannot_do_it_still_says_itself() -> None:

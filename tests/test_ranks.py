@@ -35,13 +35,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
 SHIPPED = sorted(ASSETS.glob("models/*/card.json")) + sorted(ASSETS.glob("keypoints/card.json"))
 # No look-alikes and no guesses: these choose by order, and a rounding error may change which pictures are drawn next.
-TINY = "--data town --device cpu --method bu-tf-adapted --start-from image-only --steps 5 "
+TINY = "--data tiny --device cpu --method bu-tf-adapted --start-from image-only --steps 5 "
 TINY += "--places 3 --views 2 --extra-pictures 3 "
 TINY += "--image-area 4096 --hard-share 0 --guess-share 0 --checkpoint-every 1 --final-queries 3"
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_original: Path) -> None:
+    (tmp_path / "butf_data").mkdir()
+    (tmp_path / "butf_data" / "tiny").symlink_to(tiny_original)
     for variable in ("BUTF_CACHE", "BUTF_DATA", "BUTF_RUNS"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

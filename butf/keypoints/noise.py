@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms.v2.functional import gaussian_blur
 
 LOUD = 0.11
 """Noise, as a share of a picture's own contrast, above which it is smoothed: the town's days have up to 0.08, its dusk
@@ -37,8 +38,5 @@ def noise(images: Tensor) -> float:
 def smoothed(images: Tensor, spread_px: float) -> Tensor:
     """Brightness `(B, 1, H, W)` under a Gaussian of this standard deviation; the border goes on beyond itself."""
     reach = math.ceil(3 * spread_px)
-    steps = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
-    weights = torch.exp(-steps.square() / (2 * spread_px**2))
-    weights = (weights / weights.sum())[None, None, None]
-    across = F.conv2d(F.pad(images, (reach, reach, 0, 0), mode="replicate"), weights)
-    return F.conv2d(F.pad(across, (0, 0, reach, reach), mode="replicate"), weights.transpose(2, 3))
+    beyond = F.pad(images, (reach, reach, reach, reach), mode="replicate")  # torchvision would mirror it
+    return gaussian_blur(beyond, 2 * reach + 1, spread_px)[..., reach:-reach, reach:-reach]

@@ -36,6 +36,16 @@ class BottomUpTransfer(Network):
     def describe(self, images: Tensor) -> Description:
         return self.describe_maps(self.trunk(images), (images.shape[-2], images.shape[-1]))
 
+    def describe_briefly(self, images: Tensor) -> Description:
+        maps = self.trunk(images)
+        side = self.describe_side(self.decoder.features(maps))
+        return describe_parts(self.pool(maps[-1]), weighed(side, self.side_share))
+
+    def describe_side(self, features: Tensor) -> Tensor:
+        """The side descriptor `(B, Ds)`, of unit length and not weighed, from the decoder's features."""
+        side: Tensor = self.side_pool(self.adapter(features))
+        return side
+
     def describe_maps(self, maps: list[Tensor], size: tuple[int, int]) -> Description:
         """`describe`, from the trunk's maps of pictures of `size` (H, W)."""
         main, side, side_map = self.parts(maps, maps, size)
@@ -49,7 +59,7 @@ class BottomUpTransfer(Network):
         Training gives the decoder maps of the same values whose gradients go elsewhere.
         """
         features, side_map = self.decoder(for_decoder, size)
-        return self.pool(maps[-1]), self.side_pool(self.adapter(features)), side_map
+        return self.pool(maps[-1]), self.describe_side(features), side_map
 
 
 class AdaptedBottomUpTransfer(BottomUpTransfer):

@@ -14,10 +14,12 @@ from butf.networks.folding import folded
 from butf.networks.graphs import EXPORTING, Graph, example, graph_of
 
 KEPT = 8
-"""Picture sizes whose graphs a network keeps; one costs about the memory of its weights."""
+"""Graphs that a network keeps, for sizes of pictures and what is asked; one costs about the memory of its weights."""
 INPUTS = ("images", "measured", "valid")  # none that a part of the answer has
 
 Shapes = tuple[tuple[int, ...], ...]
+Kind = tuple[Shapes, bool]
+"""What a graph is for: the shapes of its inputs, and whether it gives the descriptor alone."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Deployed:
         cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
         self.engine = "onnxruntime" if cpu else "torch"
         """What describes: `onnxruntime`, or `torch`, which it also becomes when a graph cannot be made."""
-        self._graphs: OrderedDict[Shapes, Graph] = OrderedDict()
+        self._graphs: OrderedDict[Kind, Graph] = OrderedDict()
         self._guard = threading.Lock()
 
     def describe(self, images: Tensor) -> Description:
@@ -45,6 +47,11 @@ class Deployed:
         graph = None if self.network.reads_side else self._graph(images)
         return self.network.describe(images) if graph is None else Description(**graph.run(images))
 
+    def descriptors(self, images: Tensor) -> Tensor:
+        """The descriptors `(B, D)` of `describe`, and nothing else: see `Network.describe_briefly`."""
+        graph = None if self.network.reads_side else self._graph(images, alone=True)
+        return self.network.describe_briefly(images).descriptor if graph is None else graph.run(images)["descriptor"]
+
     def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> Description:
         """Describe pictures with their side maps, float32, and masks, bool, `(B, 1, h, w)`; only if it `reads_side`."""
         graph = self._graph(images, side, valid) if self.network.reads_side else None
@@ -52,28 +59,28 @@ class Deployed:
             return self.network.describe_measured(images, side, valid)
         return Description(**graph.run(images, side, valid))
 
-    def _graph(self, *inputs: Tensor) -> Graph | None:
+    def _graph(self, *inputs: Tensor, alone: bool = False) -> Graph | None:
         """The graph for inputs of these shapes, made if there is none; None where torch has to describe."""
         if self.engine == "torch" or not len(inputs[0]):
             return None
-        shapes = tuple(tuple(part.shape[1:]) for part in inputs)
-        graph = self._known(shapes)
+        kind = tuple(tuple(part.shape[1:]) for part in inputs), alone
+        graph = self._known(kind)
         if graph is None:
             with EXPORTING:
-                graph = self._known(shapes)  # another visitor may have waited for the same one
+                graph = self._known(kind)  # another visitor may have waited for the same one
                 if graph is None and self.engine != "torch":
-                    graph = self._made(shapes)
+                    graph = self._made(kind)
         return graph
 
-    def _known(self, shapes: Shapes) -> Graph | None:
+    def _known(self, kind: Kind) -> Graph | None:
         with self._guard:
-            if shapes in self._graphs:
-                self._graphs.move_to_end(shapes)
-            return self._graphs.get(shapes)
+            if kind in self._graphs:
+                self._graphs.move_to_end(kind)
+            return self._graphs.get(kind)
 
-    def _made(self, shapes: Shapes) -> Graph | None:
+    def _made(self, kind: Kind) -> Graph | None:
         try:
-            graph = _export(self.network, shapes)
+            graph = _export(self.network, kind)
         except Exception as error:  # whatever the exporter or the runtime does not know: torch knows its own network
             self.engine = "torch"
             _LOG.warning(
@@ -82,15 +89,21 @@ class Deployed:
             )  # fmt: skip
             return None
         with self._guard:
-            self._graphs[shapes] = graph
+            self._graphs[kind] = graph
             if len(self._graphs) > KEPT:
                 self._graphs.popitem(last=False)
         return graph
 
 
-def _export(network: Network, shapes: Shapes) -> Graph:
-    """The graph of a network for inputs of `shapes`, each without its batch. Raises whatever can go wrong."""
-    return graph_of(network, partial(answer, network), examples(shapes))
+def _export(network: Network, kind: Kind) -> Graph:
+    """The graph of a network for inputs of these shapes, each without its batch. Raises whatever can go wrong."""
+    shapes, alone = kind
+    return graph_of(network, partial(descriptor if alone else answer, network), examples(shapes))
+
+
+def descriptor(network: Network, images: Tensor) -> dict[str, Tensor]:
+    """The descriptor of a picture."""
+    return {"descriptor": network.describe_briefly(images).descriptor}
 
 
 def answer(network: Network, *inputs: Tensor) -> dict[str, Tensor]:

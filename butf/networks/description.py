@@ -91,6 +91,10 @@ class Network(nn.Module):
         """Describe `(B, 3, H, W)` RGB pictures in 0..1; H and W are multiples of 16."""
         raise RuntimeError(f"{type(self).__name__} has no describe()")
 
+    def describe_briefly(self, images: Tensor) -> Description:
+        """`describe` with no side map: where places are sought, what only the map needs is not computed."""
+        return self.describe(images)._replace(side_map=None)
+
     def describe_measured(self, images: Tensor, side: Tensor, valid: Tensor) -> Description:
         """Describe pictures with their side maps and masks `(B, 1, h, w)`; only where `reads_side`."""
         raise RuntimeError(f"{type(self).__name__} reads no side modality")

@@ -88,7 +88,7 @@ class Model:
         parts: list[np.ndarray] = []
         done = 0
         for small in batches_ahead(images, self._small, batch):
-            parts.append(self._describe(_unit(small)).descriptor.cpu().numpy())
+            parts.append(self._descriptors(_unit(small)).cpu().numpy())
             done += len(small)
             if progress:
                 progress(done)
@@ -126,6 +126,10 @@ class Model:
         likeliest = encoding.near + shares.argmax(axis=0).astype(np.float32)
         values = encoding.decode(shares[0]) if len(shares) == 1 else likeliest
         return Map(encoding.modality, values, np.ones(values.shape, bool))
+
+    @torch.inference_mode()
+    def _descriptors(self, images: Tensor) -> Tensor:
+        return self.deployed.descriptors(images.to(self.device))
 
     @torch.inference_mode()
     def _describe(self, images: Tensor) -> Description:

@@ -70,7 +70,8 @@ def describe_samples(
     """
 
     def describe(images: Tensor, side: Tensor, valid: Tensor) -> Tensor:
-        described = network.describe_measured(images, side, valid) if network.reads_side else network(images)
+        measured = network.reads_side
+        described = network.describe_measured(images, side, valid) if measured else network.describe_briefly(images)
         named: Tensor = getattr(described, part)
         return named
 
