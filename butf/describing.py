@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from butf.dataset.frames import Frames
 from butf.networks.zoo import Model
-from butf.retrieval.bank import undescribed
+from butf.retrieval.bank import kept
 from butf.retrieval.explore import SplitSearch, split_search
 
 LARGE = 5_000
@@ -99,9 +99,9 @@ class Describing:
 
     def _look(self) -> None:
         frames, split, model = self._parts
-        self.missing = undescribed(frames, frames.where(split=split), model)
-        if not self.missing:
-            self._search = split_search(frames, split, model)
+        descriptors, self.missing = kept(frames, frames.where(split=split), model)
+        if descriptors is not None:
+            self._search = split_search(frames, split, model, descriptors=descriptors)
 
     def _describe(self) -> None:
         frames, split, model = self._parts

@@ -13,7 +13,7 @@ from butf.dataset.frames import Frames
 from butf.describing import Describing
 from butf.errors import BadInput
 from butf.networks import zoo
-from butf.retrieval.bank import bank, undescribed
+from butf.retrieval.bank import bank, kept
 from butf.retrieval.explore import split_search
 from pages import naming
 from pages.describing import _shelf
@@ -57,12 +57,16 @@ def test_what_goes_wrong_is_raised_to_who_asks_and_can_be_tried_again(tiny_frame
 def test_the_described_are_counted_by_traversal_and_by_content(tiny_frames: Frames, model: zoo.Model) -> None:
     rows = tiny_frames.where(split="test")
     bank(tiny_frames, tiny_frames.where(split="test", traversal="night"), model)
-    assert undescribed(tiny_frames, rows, model) == 8
+    assert kept(tiny_frames, rows, model) == (None, 8)
+    shuffled = np.random.default_rng(0).permutation(rows)
+    descriptors = bank(tiny_frames, shuffled, model)
     bank(tiny_frames, rows, model)
-    assert undescribed(tiny_frames, rows, model) == 0
+    found, missing = kept(tiny_frames, rows, model)
+    assert missing == 0 and found is not None
+    assert np.array_equal(found, descriptors[np.argsort(shuffled)])
     path = tiny_frames.image_path(int(rows[0]))
     path.write_bytes(path.read_bytes() + b"\0")
-    assert undescribed(tiny_frames, rows, model) == 4
+    assert kept(tiny_frames, rows, model) == (None, 4)
 
 
 def test_one_query_alone_is_ranked_as_among_all(tiny_frames: Frames, model: zoo.Model) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2.functional import gaussian_blur
@@ -39,4 +38,5 @@ def smoothed(images: Tensor, spread_px: float) -> Tensor:
     """Brightness `(B, 1, H, W)` under a Gaussian of this standard deviation; the border goes on beyond itself."""
     reach = math.ceil(3 * spread_px)
     beyond = F.pad(images, (reach, reach, reach, reach), mode="replicate")  # torchvision would mirror it
-    return gaussian_blur(beyond, 2 * reach + 1, spread_px)[..., reach:-reach, reach:-reach]
+    blurred: Tensor = gaussian_blur(beyond, 2 * reach + 1, spread_px)
+    return blurred[..., reach:-reach, reach:-reach]

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -78,8 +78,7 @@ def table(
     """
     indices = np.asarray(indices, np.int64)
     parts, order, done = [], [], 0
-    for traversal in dict.fromkeys(frames.traversal[indices].tolist()):
-        places = np.flatnonzero(frames.traversal[indices] == traversal)
+    for traversal, places in _by_traversal(frames, indices):
         rows = indices[places]
         key = content_key(frames, rows, model, kind, modalities)
         values = _find(key, len(rows))
@@ -90,25 +89,42 @@ def table(
         parts.append(values)
         order.append(places)
         done += len(rows)
-    if not parts:
-        return np.zeros((0, 0), np.float32)
-    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+    return _in_order(parts, order)
 
 
-def undescribed(frames: Frames, indices: np.ndarray, model: Model | KeypointVLAD) -> int:
-    """How many of some frames a model has still to describe: those of traversals that no file holds.
+def kept(frames: Frames, indices: np.ndarray, model: Model | KeypointVLAD) -> tuple[np.ndarray | None, int]:
+    """What `bank` would find in files: descriptors `(N, D)`, None unless all are there, and of how many there are none.
 
     Pictures are read, all of them, only where there is a file to compare them with. Raises `BadInput` for one that
     cannot be read.
     """
-    indices, missing = np.asarray(indices, np.int64), 0
+    indices = np.asarray(indices, np.int64)
     modalities = (model.encoding.modality,) if model.reads_side else ()
-    for traversal in dict.fromkeys(frames.traversal[indices].tolist()):
-        rows = indices[frames.traversal[indices] == traversal]
-        likely = any(next(folder.glob(_name(frames, traversal, model, "*")), None) for folder in _folders())
-        key = content_key(frames, rows, model, "descriptors", modalities) if likely else None
-        missing += len(rows) if key is None or _find(key, len(rows)) is None else 0
-    return missing
+    parts, order, missing = [], [], 0
+    for traversal, places in _by_traversal(frames, indices):
+        rows, values = indices[places], None
+        if any(next(folder.glob(_name(frames, traversal, model, "*")), None) for folder in _folders()):
+            values = _find(content_key(frames, rows, model, "descriptors", modalities), len(rows))
+        if values is None:
+            missing += len(rows)
+        else:
+            parts.append(values)
+            order.append(places)
+    return None if missing else _in_order(parts, order), missing
+
+
+def _by_traversal(frames: Frames, indices: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each traversal of some frames, with the places in `indices` that are its."""
+    of = frames.traversal[indices]
+    for traversal in dict.fromkeys(of.tolist()):
+        yield traversal, np.flatnonzero(of == traversal)
+
+
+def _in_order(parts: list[np.ndarray], order: list[np.ndarray]) -> np.ndarray:
+    """The rows of all traversals, each at its place."""
+    if not parts:
+        return np.zeros((0, 0), np.float32)
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
 def content_key(

@@ -167,10 +167,12 @@ def split_search(
     depth: int = 100,
     progress: Progress | None = None,
     keep: Path | None = None,
+    descriptors: np.ndarray | None = None,
 ) -> SplitSearch:
-    """A search that ranks the first `depth` database frames of the queries of a split; descriptors come from the bank.
+    """A search that ranks the first `depth` database frames of the queries of a split.
 
-    Raises `BadInput` when the split has no queries or no database.
+    `descriptors` `(N, C)` are those of all its frames, from the bank unless they are given. Raises `BadInput` when the
+    split has no queries or no database.
     """
     database = frames.database(split)
     conditions = [queries for queries in frames.queries(split).values() if len(queries)]
@@ -179,7 +181,8 @@ def split_search(
         known = ", ".join(frames.splits)
         raise BadInput(f"data set {frames.name} has no {lacking} in split {split!r}; its splits are {known}")
     indices = frames.where(split=split)
-    descriptors = bank(frames, indices, model, progress, keep)
+    if descriptors is None:
+        descriptors = bank(frames, indices, model, progress, keep)
     row = np.full(len(frames), -1)
     row[indices] = np.arange(len(indices))
     queries = np.concatenate(conditions)
