@@ -271,11 +271,8 @@ def _traversals(
     if not manifest.traversals:
         condition = traversal if condition is None else condition
         first = dict(zip(traversal[::-1].tolist(), condition[::-1].tolist(), strict=True))
-        return (
-            traversal,
-            condition,
-            tuple(Traversal(name, first[name], "query") for name in dict.fromkeys(traversal.tolist())),
-        )
+        listed_once = dict.fromkeys(traversal.tolist())
+        return traversal, condition, tuple(Traversal(name, first[name], "query") for name in listed_once)
     of = {entry.name: entry.condition for entry in manifest.traversals}
     listed = np.array([of.get(name, "") for name in traversal.tolist()])
     table.mark(listed == "", "frame", frame, f"is of no traversal in dataset.json; expected {', '.join(of)}")
