@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import folium
@@ -210,6 +211,7 @@ class Drawn:
     shift_m: float | None
     distance_m: float
 
+    @cached_property
     def png(self) -> bytes:
         buffer = io.BytesIO()
         self.picture.save(buffer, "PNG")

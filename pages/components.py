@@ -6,9 +6,10 @@ import streamlit as st
 from PIL import Image
 
 from butf.closeup import Swipe
-from butf.figures.gallery import data_uri, thumbnail
+from butf.figures.gallery import data_uri, heading_html, thumbnail
 from butf.figures.hover_map import HoverMap
 from butf.files import REPO
+from butf.views import Panel
 
 GALLERY_JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -86,6 +87,13 @@ def drawing(html: str, key: str) -> None:
 def hover_map(view: HoverMap, key: str, alt: str) -> None:
     """A picture of cells that tells the value under the pointer, and can be shown on the whole screen."""
     _hover_map(data=view.payload(alt), key=key)
+
+
+def panel(shown: Panel) -> None:
+    """A side map under its heading, with what stands beneath it: one part of the page, as each costs a browser time."""
+    payload = shown.figure.payload(shown.alt)
+    html = f"{heading_html(shown.title, shown.note)}{payload['html']}{shown.foot}"
+    _hover_map(data=payload | {"html": html}, key=shown.key)
 
 
 def photo(picture: Image.Image, alt: str, width: int | Literal["stretch"] = "stretch") -> None:

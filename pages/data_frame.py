@@ -28,11 +28,8 @@ def draw(frames: Frames, i: int) -> None:
             if panel is None:
                 absent.append(modality)
                 continue
-            with next(places).container(gap="xxsmall"):
-                st.html(heading_html(panel.title, panel.note))
-                components.hover_map(panel.figure, panel.key, panel.alt)
-                if panel.foot:
-                    st.html(panel.foot)
+            with next(places):
+                components.panel(panel)
     facts = {"Place": where_text(frames, i), "Looks": looks_text(frames, i), "Time": when_text(frames, i)}
     facts |= {"Not there": " and ".join(absent)}
     st.html(data_facts.facts_html({key: value for key, value in facts.items() if value}))

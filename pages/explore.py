@@ -82,11 +82,8 @@ def draw_side(choice: shared.Choice, asked: browse.Asked, models: list[Model], p
     waiting.let_paint()
     panels = views.side_panels(choice.frames, loading.side_view_of(choice, asked, models))
     for place, panel in zip(places, panels, strict=False):
-        with place.container(gap="xxsmall"):
-            st.html(gallery.heading_html(panel.title, panel.note))
-            components.hover_map(panel.figure, panel.key, panel.alt)
-            if panel.foot:
-                st.html(panel.foot)
+        with place:
+            components.panel(panel)
 
 
 shared.enter_app()

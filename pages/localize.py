@@ -102,7 +102,7 @@ def draw_reality(choice: shared.Choice, asked: browse.Asked, way: localize_ways.
     ground = next(iter(maps.values()), None)
     made = pose_views.wished(choice.frames, choice.split, answer, plan.wish, plan.goal, ground)
     with left:
-        localize_overlay.draw(choice, asked, answer, plan, made, maps.get(plan.hides))
+        localize_overlay.draw(choice, asked, way, answer, plan, made, maps.get(plan.hides))
     return made
 
 

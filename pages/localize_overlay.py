@@ -1,5 +1,6 @@
 """Localize: what is drawn into the photo, where, behind what, and with how wrong a pose."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from butf.pose.answer import Localization
 from butf.pose.scene import FACINGS, KINDS, Scene, Wish, spot
 from butf.pose.things import OBJECTS
 from pages import components, loading, localize_steps
+from pages.localize_ways import Way
 
 INDOOR_M = 5.0
 TEXT_LONGEST = 24
@@ -34,6 +36,11 @@ class Plan:
     error: tuple[float, float]
     hides: str
     size: dict[str, float]
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """What a picture depends on."""
+        return (self.wish, *self.goal.tolist(), *self.error, self.hides)
 
 
 def sizes(choice: Choice) -> dict[str, float]:
@@ -82,11 +89,16 @@ def ask(choice: Choice, answer: Localization, depths: list[str]) -> Plan:
     return Plan(wish, spot(answer.pose, ahead, right), (metres, degrees), hides, size)
 
 
-def draw(choice: Choice, asked: browse.Asked, answer: Localization, plan: Plan, made: Scene, depth: Map | None) -> None:
+def draw(
+    choice: Choice, asked: browse.Asked, way: Way, answer: Localization, plan: Plan, made: Scene, depth: Map | None
+) -> None:
     """The picture with its things, what it says, and the file."""
     truth = pose_views.truth_of(choice.frames, asked)
     right = truth or answer.pose
-    drawn = pose_views.augmented(choice.frames, answer.query, made, answer.pose, right, plan.error, depth)
+    drawn = localize_steps.shelf("drawn").get(
+        (*localize_steps.question(choice, asked, answer.query, way), *plan.key, depth and hash(depth.values.tobytes())),
+        lambda: pose_views.augmented(choice.frames, answer.query, made, answer.pose, right, plan.error, depth),
+    )
     kinds = ", ".join(kind.lower() for kind in plan.wish.kinds) or "nothing"
     alt = f"The photo with {kinds} drawn into it, {pose_views.side_words(answer.pose, made)}"
     components.photo(drawn.picture, alt)

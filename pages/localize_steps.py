@@ -21,7 +21,10 @@ from pages import components, loading
 from pages.localize_ways import Way
 from pages.waiting import shown_progress
 
-SIZES = {"localizers": 3, "prepared": 16, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256}
+SIZES = {
+    "localizers": 3, "prepared": 16, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256,
+    "drawn": 32,
+}  # fmt: skip
 STRIP_WIDTH = 160
 DESCRIBING = "Describing the database with {}; this happens once"
 

@@ -51,7 +51,7 @@ def test_an_error_moves_what_is_drawn_by_what_it_costs(tiny_frames):
     far = Pose(pose.rotation, pose.centre + np.array([0.3, 0.0, 0.0]))
     alone = pose_views.augmented(tiny_frames, found.query, made, far, pose, (0.0, 0.0), None)
     assert alone.shift_m == pytest.approx(0.3), "the error of the answer itself"
-    assert alone.picture.size == (768, 512) and Image.open(io.BytesIO(alone.png())).size == (768, 512)
+    assert alone.picture.size == (768, 512) and Image.open(io.BytesIO(alone.png)).size == (768, 512)
     assert not np.array_equal(np.asarray(aside.picture), np.asarray(exact.picture))
 
 
