@@ -2,8 +2,9 @@
 
 A control is a button of a group, a menu, a slider, a switch or a field in the page's main part. Each is moved there and
 back three times and the first time does not count, so that only what needs no new inference is timed. The clock is the
-page's own: from the press to the last change that it draws before it rests. Buttons that stand alone are left out: they
-import, train and delete.
+page's own: from the press to the last change that it draws before it rests. Where a picture of a scene in space comes
+before the scene, it ends with that picture, and the seconds until the scene itself are told beside it. Buttons that
+stand alone are left out: they import, train and delete.
 """
 
 from __future__ import annotations
@@ -28,15 +29,24 @@ MAIN = "[data-testid=stMainBlockContainer]"
 WATCH = f"""() => {{
   window.pressed = window.changed = performance.now()
   for (const kind of ['pointerup', 'keydown'])
-    document.addEventListener(kind, () => {{ window.pressed = window.changed = performance.now() }}, true)
-  new MutationObserver(() => {{ window.changed = performance.now() }}).observe(
+    document.addEventListener(kind, () => {{
+      window.pressed = window.changed = performance.now()
+      window.pictured = null
+    }}, true)
+  const still = () => [...document.querySelectorAll('img.still')].at(-1)
+  let last = still()
+  new MutationObserver(() => {{
+    window.changed = performance.now()
+    if (still() && still() !== last) still().decode().then(() => {{ window.pictured = performance.now() }})
+    last = still()
+  }}).observe(
     document.querySelector({MAIN!r}), {{childList: true, subtree: true, attributes: true, characterData: true}})
 }}"""
 RESTED = """quiet => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && performance.now() - window.changed > quiet && performance.now() - window.pressed > quiet"""
 QUIET_MS = 400
 ASKED_EVERY_MS = 100  # asked at every frame, as playwright does unless told, a window that waits draws all of them
-TOOK = "() => (window.changed - window.pressed) / 1000"
+TOOK = "() => [window.pictured ?? window.changed, window.changed].map(end => (end - window.pressed) / 1000)"
 
 
 def main(argv: list[str]) -> None:
@@ -48,15 +58,20 @@ def main(argv: list[str]) -> None:
         print(f"{'view':<{WIDE}}{'control':<34}{'median':>8}{'slowest':>9}   (seconds; goal: under {GOAL_S:g})")
         for view in options.views:
             for name, seconds in moved(chromium, f"{address}/{view}"):
-                every += seconds
-                middle, most = statistics.median(seconds), max(seconds)
-                print(f"{view or 'home':<{WIDE}}{name:<34}{middle:>8.2f}{most:>9.2f}", flush=True)
+                shown = [first for first, _ in seconds]
+                every += shown
+                scenes = [whole for first, whole in seconds if whole > first]
+                more = f"   scenes after {statistics.median(scenes):.2f}" if scenes else ""
+                print(
+                    f"{view or 'home':<{WIDE}}{name:<34}{statistics.median(shown):>8.2f}{max(shown):>9.2f}{more}",
+                    flush=True,
+                )
     within = sum(second < GOAL_S for second in every)
     print(f"{len(every)} moves, median {statistics.median(every):.2f} s, {within / len(every):.0%} under {GOAL_S:g} s")
 
 
-def moved(chromium: Any, address: str) -> Iterator[tuple[str, list[float]]]:
-    """Each control of a view by its name, with the seconds of its moves that count.
+def moved(chromium: Any, address: str) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """Each control of a view by its name, with the seconds of its moves that count, see `_timed`.
 
     The view is opened anew for each: what a menu chose on the way back may have taken another control away.
     """
@@ -129,7 +144,9 @@ def _switch(control: Any) -> list[Callable[[], None]]:
     return [control.click, control.click]
 
 
-def _timed(page: Any, move: Callable[[], None]) -> float:
+def _timed(page: Any, move: Callable[[], None]) -> tuple[float, float]:
+    """Seconds until the answer is shown, and until all of it is: they differ where a scene follows its picture."""
     move()
     page.wait_for_function(RESTED, arg=QUIET_MS, polling=ASKED_EVERY_MS)
-    return max(0.0, page.evaluate(TOOK))
+    shown, whole = (max(0.0, seconds) for seconds in page.evaluate(TOOK))
+    return shown, whole

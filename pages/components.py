@@ -2,14 +2,18 @@
 
 from typing import Literal
 
+import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from butf.closeup import Swipe
 from butf.figures.gallery import data_uri, heading_html, thumbnail
 from butf.figures.hover_map import HoverMap
+from butf.figures.still import still_html
 from butf.files import REPO
 from butf.views import Panel
+from pages import waiting
 
 GALLERY_JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -54,6 +58,7 @@ export default function ({ data, parentElement }) {
 """
 
 PHOTO_WIDTH = 1280
+QUIET = {"displaylogo": False}
 
 _gallery = st.components.v2.component(
     "butf_gallery", html='<div class="gallery"></div>', js=GALLERY_JS, isolate_styles=False
@@ -102,6 +107,22 @@ def photo(picture: Image.Image, alt: str, width: int | Literal["stretch"] = "str
     Streamlit forgets the address when the part is drawn again, maybe before a slow browser has asked for it.
     """
     st.image(data_uri(thumbnail(picture, PHOTO_WIDTH, 88)), width=width, alt=alt)
+
+
+def still(figure: go.Figure, key: str) -> DeltaGenerator:
+    """A picture of a scene, until `space` fills the place given with the scene itself.
+
+    To draw one takes a browser seconds without a graphics card, in which it shows nothing new.
+    """
+    place = st.container(key=f"still {key}")
+    place.html(still_html(figure))
+    return place
+
+
+def space(place: DeltaGenerator, figure: go.Figure, key: str, alt: str) -> None:
+    """The scene, to be turned; the last of what is drawn."""
+    waiting.let_picture_paint()
+    place.plotly_chart(figure, key=key, config=QUIET, alt=alt)
 
 
 def swipe(view: Swipe, key: str) -> None:

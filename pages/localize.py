@@ -9,7 +9,6 @@ from pages import asking, components, loading, localize_overlay, localize_steps,
 
 LOOKS = ("Augmented reality", "In 3-D", "In numbers")
 SPACE_HEIGHT = 560
-QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 NO_POSE = "Without a pose nothing can be drawn at its place. More candidates, another model or other depth may help."
 
 
@@ -67,12 +66,12 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
-    made = None
+    made = scene = None
     if look == "In numbers":
         draw_numbers(choice, asked, way, answer)
     elif look == "In 3-D":
         figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
-        st.plotly_chart(figure, key="space", config=QUIET, alt=f"Cameras among {words}")
+        scene = components.still(figure, "space"), figure, "space", f"Cameras among {words}"
         st.caption(words)
     elif answer.pose is None:
         st.info(NO_POSE, icon=":material/location_off:")
@@ -80,6 +79,8 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         made = draw_reality(choice, asked, way, answer)
     with right.container(gap="xsmall"):
         localize_where.draw(choice, asked, way, answer, made)
+    if scene:
+        components.space(*scene)
 
 
 def draw_matches(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:

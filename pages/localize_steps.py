@@ -21,10 +21,8 @@ from pages import components, loading
 from pages.localize_ways import Way
 from pages.waiting import shown_progress
 
-SIZES = {
-    "localizers": 3, "prepared": 16, "keypoints": 2, "answers": 64, "spaces": 16, "cameras": 64, "matches": 256,
-    "drawn": 32,
-}  # fmt: skip
+KEPT = {"localizers": 3, "prepared": 16, "keypoints": 2, "spaces": 16, "matches": 256, "drawn": 32}
+USUALLY_KEPT = 64
 STRIP_WIDTH = 160
 DESCRIBING = "Describing the database with {}; this happens once"
 
@@ -148,4 +146,4 @@ def _key(choice: Choice, way: Way) -> tuple[Hashable, ...]:
 @st.cache_resource
 def shelf(kind: str) -> Shelf:
     """Large results that all sessions share."""
-    return Shelf(SIZES[kind])
+    return Shelf(KEPT.get(kind, USUALLY_KEPT))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-PAINT_S = 0.5
+PAINT_S, PICTURE_S = 0.5, 0.15
 MOST_PATIENT = 4.0
 
 
@@ -36,6 +36,11 @@ def let_paint() -> None:
     if "painted" not in st.session_state:
         st.session_state["painted"] = True
         time.sleep(PAINT_S)
+
+
+def let_picture_paint() -> None:
+    """What a browser is sent together is shown together: a picture of a scene would only come with the scene."""
+    time.sleep(PICTURE_S)
 
 
 def patience() -> float:

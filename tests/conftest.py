@@ -203,6 +203,7 @@ def site(original_site: Path, one_thread: None, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(zoo, "MODELS", tmp_path / "no-assets" / "models")
     monkeypatch.setattr(keypoint_zoo, "SHIPPED", tmp_path / "no-assets" / "keypoints")
     monkeypatch.setattr(waiting, "PAINT_S", 0.0)  # no browser waits to paint
+    monkeypatch.setattr(waiting, "PICTURE_S", 0.0)
     st.cache_data.clear()
     st.cache_resource.clear()
     return root

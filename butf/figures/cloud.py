@@ -15,6 +15,8 @@ USUAL_VIEW_DEG = 60.0
 MARGIN = 0.97
 """Depth this near to the far end of the scale is sky, or what was never measured."""
 REACH_M = 50.0
+LEAST_M = 0.1
+"""An axis is at least as long."""
 GROUND = "#9aa1a9"
 """Neither light nor dark, so that the colours of night and of snow are both seen on it."""
 
@@ -61,14 +63,24 @@ def marker(colours: np.ndarray) -> dict[str, Any]:
     return {"size": 3, "symbol": "square", "line": {"width": 0}, "color": words}
 
 
+def hidden_axes(points: np.ndarray) -> dict[str, Any]:
+    """The axes of a scene, unseen, that hold points (N, 3); their ranges are left out where there are none."""
+    axis = {"visible": False, "showspikes": False}
+    if not len(points):
+        return {f"{name}axis": axis for name in "xyz"}
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.maximum(LEAST_M - (high - low), 0.0) / 2
+    ends = np.stack([low - room, high + room], axis=1).tolist()
+    return {f"{name}axis": axis | {"range": end} for name, end in zip("xyz", ends, strict=True)}
+
+
 def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.Figure:
     """Points `(N, 3)` of the camera frame in their colours `(N, 3)`, seen from a little behind and above the camera."""
     x, y, z = np.round(xyz, 2).T
     look = marker(colours)
     cloud = {"type": "scatter3d", "mode": "markers", "marker": look, "x": x, "y": z, "z": -y}
     cloud |= {"hovertemplate": "%{x:.1f} m to the right<br>%{y:.1f} m ahead<br>%{z:.1f} m up<extra></extra>"}
-    axis = {"visible": False, "showspikes": False}
-    scene: dict[str, Any] = {f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data", "bgcolor": GROUND}
+    scene: dict[str, Any] = hidden_axes(np.stack([x, z, -y], axis=1)) | {"aspectmode": "data", "bgcolor": GROUND}
     scene |= {"camera": {"eye": {"x": 0.25, "y": -1.5, "z": 0.45}, "center": {"x": 0, "y": 0, "z": -0.15}}}
     layout = base_layout(height) | {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
     return drawn([cloud], layout)
