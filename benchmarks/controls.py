@@ -46,7 +46,8 @@ RESTED = """quiet => document.querySelector('[data-testid=stApp]')?.dataset.test
   && performance.now() - window.changed > quiet && performance.now() - window.pressed > quiet"""
 QUIET_MS = 400
 ASKED_EVERY_MS = 100  # asked at every frame, as playwright does unless told, a window that waits draws all of them
-TOOK = "() => [window.pictured ?? window.changed, window.changed].map(end => (end - window.pressed) / 1000)"
+TOOK = "() => (window.changed - window.pressed) / 1000"
+PICTURED = "() => window.pictured && (window.pictured - window.pressed) / 1000"
 
 
 def main(argv: list[str]) -> None:
@@ -148,5 +149,5 @@ def _timed(page: Any, move: Callable[[], None]) -> tuple[float, float]:
     """Seconds until the answer is shown, and until all of it is: they differ where a scene follows its picture."""
     move()
     page.wait_for_function(RESTED, arg=QUIET_MS, polling=ASKED_EVERY_MS)
-    shown, whole = (max(0.0, seconds) for seconds in page.evaluate(TOOK))
-    return shown, whole
+    whole = max(0.0, page.evaluate(TOOK))
+    return page.evaluate(PICTURED) or whole, whole
