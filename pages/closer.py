@@ -120,12 +120,12 @@ def draw_cloud(choice: shared.Choice, asked: browse.Asked, side: SideView) -> No
     if side.modality != "depth":
         st.info(f"Only depth can be shown in space; {side.model} reconstructs {side.modality}.", icon=":material/info:")
         return
-    clouds = []
+    scenes = []
     for (title, entry), column in zip(maps, st.columns(len(maps), gap="medium"), strict=True):
         with column:
             cloud = closeup.cloud(choice.frames, asked, entry, CLOUD_HEIGHT)
             st.html(heading_html(title, "turn it with the mouse"))
-            clouds.append((components.still(cloud.figure, title), cloud.figure, title))
+            scenes.append(components.scene(cloud.figure, f"cloud {title}", f"{title} as points in space"))
             st.caption(cloud.note)
-    for place, figure, title in clouds:
-        components.space(place, figure, f"cloud {title}", f"{title} as points in space")
+    for draw_scene in scenes:
+        draw_scene()

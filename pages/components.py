@@ -1,11 +1,11 @@
 """Small components of our own: a gallery to pick from, side maps that tell their values, a swipe, a drawing."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
 
 from butf.closeup import Swipe
 from butf.figures.gallery import data_uri, heading_html, thumbnail
@@ -109,20 +109,19 @@ def photo(picture: Image.Image, alt: str, width: int | Literal["stretch"] = "str
     st.image(data_uri(thumbnail(picture, PHOTO_WIDTH, 88)), width=width, alt=alt)
 
 
-def still(figure: go.Figure, key: str) -> DeltaGenerator:
-    """A picture of a scene, until `space` fills the place given with the scene itself.
+def scene(figure: go.Figure, key: str, alt: str) -> Callable[[], None]:
+    """A picture of a scene in space, and what then draws the scene itself there, to be called last.
 
-    To draw one takes a browser seconds without a graphics card, in which it shows nothing new.
+    Without a graphics card a browser takes seconds to draw one, in which it shows nothing new.
     """
     place = st.container(key=f"still {key}")
     place.html(still_html(figure))
-    return place
 
+    def draw() -> None:
+        waiting.let_picture_paint()
+        place.plotly_chart(figure, key=key, config=QUIET, alt=alt)
 
-def space(place: DeltaGenerator, figure: go.Figure, key: str, alt: str) -> None:
-    """The scene, to be turned; the last of what is drawn."""
-    waiting.let_picture_paint()
-    place.plotly_chart(figure, key=key, config=QUIET, alt=alt)
+    return draw
 
 
 def swipe(view: Swipe, key: str) -> None:

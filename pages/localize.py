@@ -66,12 +66,12 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         "Look closer", LOOKS, default=LOOKS[0], required=True, key="pose-look", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
-    made = scene = None
+    made = draw_scene = None
     if look == "In numbers":
         draw_numbers(choice, asked, way, answer)
     elif look == "In 3-D":
         figure, words = localize_steps.space_of(choice, asked, answer, way, SPACE_HEIGHT)
-        scene = components.still(figure, "space"), figure, "space", f"Cameras among {words}"
+        draw_scene = components.scene(figure, "space", f"Cameras among {words}")
         st.caption(words)
     elif answer.pose is None:
         st.info(NO_POSE, icon=":material/location_off:")
@@ -79,8 +79,8 @@ def draw(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, ans
         made = draw_reality(choice, asked, way, answer)
     with right.container(gap="xsmall"):
         localize_where.draw(choice, asked, way, answer, made)
-    if scene:
-        components.space(*scene)
+    if draw_scene:
+        draw_scene()
 
 
 def draw_matches(choice: shared.Choice, asked: browse.Asked, way: localize_ways.Way, answer: Localization) -> None:

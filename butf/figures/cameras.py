@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from jinja2 import Template
 
 from butf.dataset.manifest import Camera
-from butf.figures.cloud import GROUND, hidden_axes, marker
+from butf.figures.cloud import GROUND, hidden_axes, marker, measure
 from butf.figures.layer import Layer
 from butf.figures.theme import base_layout, drawn, palette
 from butf.pose.pose import Pose
@@ -146,10 +146,8 @@ def space_figure(points: np.ndarray, colours: np.ndarray, seen: Sequence[Seen], 
     data += [_frustum(entry, origin) for entry in seen]
     around = np.concatenate([points - origin, *(corners(entry, DRAWN_M) - origin for entry in seen)])
     axes = hidden_axes(around)
-    low, high = np.array([axes[f"{name}axis"]["range"] for name in "xyz"]).T
+    middle, unit = measure(axes)
     ahead, up = seen[0].pose.rotation[:, 2], np.array([0.0, 0.0, 1.0])
-    # Plotly measures where the eye is from the middle of the axes, in units of their geometric mean.
-    unit, middle = float(np.prod(high - low) ** (1 / 3)), (low + high) / 2
     places = {"eye": -BEHIND_M * ahead + ABOVE_M * up, "center": 2 * BEHIND_M * ahead}
     camera = {name: _vector((place - middle) / unit) for name, place in places.items()}
     scene = axes | {"aspectmode": "data", "bgcolor": GROUND, "camera": camera}

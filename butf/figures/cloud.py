@@ -74,6 +74,13 @@ def hidden_axes(points: np.ndarray) -> dict[str, Any]:
     return {f"{name}axis": axis | {"range": end} for name, end in zip("xyz", ends, strict=True)}
 
 
+def measure(axes: dict[str, Any]) -> tuple[np.ndarray, float]:
+    """From where Plotly measures a scene's camera, and in what: the middle (3,) of the axes, and the geometric mean of
+    their lengths."""
+    ranges = np.array([axes[f"{name}axis"]["range"] for name in "xyz"], float)
+    return ranges.mean(axis=1), float(np.prod(np.ptp(ranges, axis=1)) ** (1 / 3))
+
+
 def cloud_figure(xyz: np.ndarray, colours: np.ndarray, height: int = 460) -> go.Figure:
     """Points `(N, 3)` of the camera frame in their colours `(N, 3)`, seen from a little behind and above the camera."""
     x, y, z = np.round(xyz, 2).T

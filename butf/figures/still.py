@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
+from butf.figures.cloud import measure
 from butf.figures.gallery import data_uri, thumbnail
 
 OPENING_DEG = 45.0
@@ -36,10 +37,8 @@ class Eye:
 
     @classmethod
     def of(cls, scene: dict[str, Any]) -> Eye:
-        """Plotly counts from the middle of the axes, in units of the geometric mean of their lengths."""
-        ranges = np.array([scene[f"{name}axis"]["range"] for name in "xyz"], float)
-        middle, unit = ranges.mean(axis=1), float(np.prod(np.ptp(ranges, axis=1)) ** (1 / 3))
-        camera = scene["camera"]
+        """That of a figure's scene."""
+        (middle, unit), camera = measure(scene), scene["camera"]
         place, aim = (np.array([camera[kind][name] for name in "xyz"]) for kind in ("eye", "center"))
         return cls(middle + unit * place, middle + unit * aim)
 
