@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from butf import files
 from butf.dataset.frames import Frames
 from butf.dataset.samples import Samples
 from butf.errors import BadInput
+from butf.retrieval.fingerprints import fingerprints
 
 if TYPE_CHECKING:
     from butf.networks.zoo import Model
@@ -35,8 +35,6 @@ Progress = Callable[[int, int], None]
 
 _FORM = "1"  # part of every key: change it when what is kept changes its meaning
 _BATCH = 16
-_SAMPLE = 32_768  # bytes read at the head, middle and tail of a picture file
-_SAMPLED = 200_000  # files whose samples are remembered: some 60 MB
 
 
 def bank(
@@ -130,21 +128,21 @@ def _in_order(parts: list[np.ndarray], order: list[np.ndarray]) -> np.ndarray:
 def content_key(
     frames: Frames, indices: np.ndarray, model: Model | KeypointVLAD, kind: str, modalities: tuple[str, ...] = ()
 ) -> str:
-    """A key of what is computed from these frames by this model: no times, no absolute paths.
-
-    Files up to 96 kB count byte by byte, larger ones by their size and three samples of 32 kB: a picture that was
-    encoded anew differs in all of them.
-    """
+    """A key of what is computed from these frames by this model: no times, no absolute paths."""
     digest = hashlib.blake2b(digest_size=12)
     noise = json.dumps(frames.noise, sort_keys=True)
     digest.update(repr((_FORM, kind, model.digest, model.card.image_area, modalities, noise)).encode())
-    for i in indices:
-        digest.update(str(frames.frame[i]).encode() + b"\0")
-        digest.update(_file_sample(frames.image_file(i)))
-        for modality in modalities:
-            path = frames.modality_path(i, modality)
-            digest.update(b"none" if path is None else _file_sample(str(path)))
+    files_of = [[frames.image_file(int(i)), *_modality_files(frames, int(i), modalities)] for i in indices]
+    counted = fingerprints([path for row in files_of for path in row if path is not None])
+    for name, row in zip(frames.frame[indices].tolist(), files_of, strict=True):
+        parts = (b"none" if path is None else counted[path] for path in row)
+        digest.update(b"".join((name.encode(), b"\0", *parts)))
     return digest.hexdigest()
+
+
+def _modality_files(frames: Frames, i: int, modalities: tuple[str, ...]) -> list[str | None]:
+    paths = (frames.modality_path(i, modality) for modality in modalities)
+    return [None if path is None else str(path) for path in paths]
 
 
 def _measured(
@@ -159,27 +157,6 @@ def _measured(
         if progress is not None:
             progress(done + start + len(batch), total)
     return np.concatenate(parts)
-
-
-def _file_sample(path: str) -> bytes:
-    try:
-        state = os.stat(path)
-        return _sampled(path, state.st_size, (state.st_mtime_ns, state.st_ino))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror or error}); restore it or drop its row") from error
-
-
-@lru_cache(maxsize=_SAMPLED)
-def _sampled(path: str, size: int, state: tuple[int, ...]) -> bytes:
-    """What a file's content counts for in a key, read once for all models; `state` tells a changed file apart."""
-    with open(path, "rb") as stream:
-        content = stream.read(_SAMPLE)
-        if size > _SAMPLE:
-            stream.seek(max(_SAMPLE, (size - _SAMPLE) // 2))
-            content += stream.read(_SAMPLE)
-            stream.seek(max(2 * _SAMPLE, size - _SAMPLE))
-            content += stream.read(_SAMPLE)
-    return size.to_bytes(8, "little") + hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _folders() -> tuple[Path, Path]:
