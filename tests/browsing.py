@@ -8,22 +8,34 @@ VIEW = "data=tiny&" + "&".join(f"models={name}" for name in MODELS)
 
 
 class Visitor:
-    """A tab that notes what goes wrong: errors on the console, failed requests, requests to elsewhere."""
+    """A tab that notes what goes wrong: errors on the console, failed requests, requests to elsewhere.
+
+    Left without an error, it finds fault with whatever was noted.
+    """
 
     def __init__(self, browser, address: str, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
         self.address = address
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.context.route(lambda url: not url.startswith(address), self._refuse)
-        self.page = self.context.new_page()
+        self.page = browser.new_page()
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(color_scheme=scheme)
         self.page.set_default_timeout(PATIENCE_MS)
         self.faults: list[str] = []
         self.page.on("console", lambda message: self._note(message.type == "error", message.text))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", lambda request: self._note(not self._here(request.url), f"asked for {request.url}"))
         self.page.on("response", lambda answer: self._note(answer.status >= 400, answer.url))
 
-    def _refuse(self, route) -> None:
-        self.faults.append(f"asked for {route.request.url}")
-        route.abort()
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None:
+            self.page.evaluate("localStorage.clear()")  # the next visitor is as new to the app as this one was
+            assert self.faults == []
+        self.page.close()
+
+    def _here(self, url: str) -> bool:
+        return url.startswith((self.address, "data:", "blob:", "about:"))
 
     def _note(self, wrong: bool, text: str) -> None:
         if wrong:

@@ -40,6 +40,7 @@ LONGEST = (
     "test_previews", "test_keypoints_training", "test_page_explore", "test_page_samples", "test_localize",
     "test_deployed", "test_ranks",
 )  # fmt: skip
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # to refuse requests one by one forbids caching
 WIDTH, HEIGHT, FOCAL = 96, 64, 48.0
 PLACES = 12
 STEP_M = 20.0
@@ -220,14 +221,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the browser keeps what it has loaded and compiled: half of the seconds of a first visit."""
+    return tmp_path_factory.mktemp("profile")
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
-    """A Chromium for journeys through the app."""
+def browser(profile: Path) -> Iterator:
+    """A Chromium for journeys through the app, which finds no other machine."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if installed_browser() is None:
         pytest.skip(f"there is no browser at {', '.join(BROWSERS)}")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=installed_browser(), args=list(BROWSER_OPTIONS))
+        chromium = driver.chromium.launch_persistent_context(
+            profile, executable_path=installed_browser(), args=[*BROWSER_OPTIONS, OFFLINE]
+        )
         yield chromium
         chromium.close()
 
@@ -235,10 +244,8 @@ def browser() -> Iterator:
 @pytest.fixture
 def visitor(browser, server: str) -> Iterator[Visitor]:
     """A tab on `server`; the test fails if anything went wrong in it."""
-    tab = Visitor(browser, server)
-    yield tab
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server) as tab:
+        yield tab
 
 
 @pytest.fixture

@@ -64,16 +64,14 @@ def test_walking_by_button_and_key_and_another_condition(visitor):
 def test_a_copied_address_opens_the_same_view(browser, server, visitor):
     visitor.open(VIEW + "&condition=night&query=000010&k=2&radius=45")
     visitor.heading("night/000010")
-    other = Visitor(browser, server)
-    other.page.goto(visitor.page.url)
-    other.heading("night/000010")
-    assert other.query() == visitor.query()
-    assert other.query()["radius"] == ["45"]
-    playwright.expect(other.page.locator("li.card")).to_have_count(6)
-    texts = [tab.page.locator(".answers").inner_text() for tab in (visitor, other)]
-    assert texts[0] == texts[1]
-    other.context.close()
-    assert other.faults == []
+    with Visitor(browser, server) as other:
+        other.page.goto(visitor.page.url)
+        other.heading("night/000010")
+        assert other.query() == visitor.query()
+        assert other.query()["radius"] == ["45"]
+        playwright.expect(other.page.locator("li.card")).to_have_count(6)
+        texts = [tab.page.locator(".answers").inner_text() for tab in (visitor, other)]
+        assert texts[0] == texts[1]
 
 
 def test_the_choice_outlives_a_visit_to_other_pages(visitor):
@@ -132,8 +130,7 @@ def test_a_part_may_be_drawn_again_before_its_last_drawing_was_sent(browser, tmp
     """A server that sends twice a second: what is dropped unsent must not leave what is sent without its place."""
     slow = "import streamlit.runtime.runtime as runtime\nruntime.MESSAGE_FLUSH_INTERVAL_SECS = 0.5\n"
     (tmp_path / "sitecustomize.py").write_text(slow)
-    with serving(make_site(tmp_path) | {"PYTHONPATH": str(tmp_path)}) as address:
-        tab = Visitor(browser, address)
+    with serving(make_site(tmp_path) | {"PYTHONPATH": str(tmp_path)}) as address, Visitor(browser, address) as tab:
         tab.open()
         tab.heading("overcast/000008")
         for step in ("Next", "Previous"):
@@ -141,8 +138,6 @@ def test_a_part_may_be_drawn_again_before_its_last_drawing_was_sent(browser, tmp
                 tab.page.get_by_role("button", name=step).click()
             tab.settle()
             tab.heading(f"overcast/{tab.query().get('query', ['000008'])[0]}")
-        tab.context.close()
-        assert tab.faults == []
 
 
 def test_compare_draws_bars_table_curves_and_differences(visitor):
@@ -165,21 +160,17 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
 
 @pytest.mark.parametrize("page", ["explore", "compare"])
 def test_on_a_phone_nothing_is_cut(browser, server, page):
-    tab = Visitor(browser, server, 390, 844)
-    tab.open(page=page)
-    tab.page.locator("h3.panel").first.wait_for()
-    tab.settle()
-    assert tab.nothing_is_cut()
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server, 390, 844) as tab:
+        tab.open(page=page)
+        tab.page.locator("h3.panel").first.wait_for()
+        tab.settle()
+        assert tab.nothing_is_cut()
 
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(246, 245, 241)"), ("dark", "rgb(22, 28, 35)")])
 def test_the_map_is_as_light_or_dark_as_the_page(browser, server, scheme, ground):
-    tab = Visitor(browser, server, scheme=scheme)
-    tab.open()
-    tab.marks().first.wait_for()
-    inside = tab.page.frame_locator("iframe[title*='st_folium']").locator(".leaflet-container")
-    assert inside.evaluate("map => getComputedStyle(map).backgroundColor") == ground
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server, scheme=scheme) as tab:
+        tab.open()
+        tab.marks().first.wait_for()
+        inside = tab.page.frame_locator("iframe[title*='st_folium']").locator(".leaflet-container")
+        assert inside.evaluate("map => getComputedStyle(map).backgroundColor") == ground

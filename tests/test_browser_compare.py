@@ -83,8 +83,6 @@ def test_a_failure_leads_to_its_query_on_explore(visitor):
 
 @pytest.mark.parametrize("section", ["Pairs", "Descriptors", "Failures"])
 def test_on_a_phone_no_section_is_cut(browser, server, section):
-    tab = Visitor(browser, server, 390, 844)
-    opened(tab, section)
-    assert tab.nothing_is_cut()
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server, 390, 844) as tab:
+        opened(tab, section)
+        assert tab.nothing_is_cut()

@@ -234,38 +234,32 @@ def test_photographs_are_sent_checked_imported_and_found(visitor: Visitor, site:
 
 
 def test_on_a_phone_no_form_is_cut(browser, server: str) -> None:
-    tab = Visitor(browser, server, 390, 844)
-    tab.open("data=drive&view=Import+your+own", page="data")
-    tab.page.get_by_role("radio", name="To be converted").click()
-    for label, title in (
-        ("Benchmark", "a benchmark looks"),
-        ("RGB-D", "a recording looks"),
-        ("Photographs", "may come"),
-    ):
-        tab.page.get_by_role("radio", name=label, exact=True).click()
-        tab.page.get_by_text(title).wait_for()
-        fits(tab)
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server, 390, 844) as tab:
+        tab.open("data=drive&view=Import+your+own", page="data")
+        tab.page.get_by_role("radio", name="To be converted").click()
+        for label, title in (
+            ("Benchmark", "a benchmark looks"),
+            ("RGB-D", "a recording looks"),
+            ("Photographs", "may come"),
+        ):
+            tab.page.get_by_role("radio", name=label, exact=True).click()
+            tab.page.get_by_text(title).wait_for()
+            fits(tab)
 
 
 @pytest.mark.parametrize("query", ["data=drive&traversal=night", "data=room", "data=drive&view=Import+your+own"])
 def test_on_a_phone_nothing_is_cut(browser, server: str, query: str) -> None:
-    tab = Visitor(browser, server, 390, 844)
-    tab.open(query, page="data")
-    tab.page.get_by_text("Check it" if "view" in query else "How far away things are").wait_for()
-    tab.page.wait_for_timeout(800)
-    fits(tab)
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server, 390, 844) as tab:
+        tab.open(query, page="data")
+        tab.page.get_by_text("Check it" if "view" in query else "How far away things are").wait_for()
+        tab.page.wait_for_timeout(800)
+        fits(tab)
 
 
 @pytest.fixture
 def visitor(browser, server: str) -> Iterator[Visitor]:
     """A tab that opens the Data page."""
-    tab = Visitor(browser, server)
-    show = tab.open
-    tab.open = lambda query: show(query, page="data")
-    yield tab
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, server) as tab:
+        show = tab.open
+        tab.open = lambda query: show(query, page="data")
+        yield tab

@@ -67,46 +67,42 @@ def test_a_run_goes_from_the_form_to_explore(browser, app, tmp_path):
     from playwright.sync_api import expect
 
     address, _ = app
-    tab = Visitor(browser, address)
-    tab.open("", "train")
-    tab.page.get_by_text("No run yet").wait_for()
-    tab.page.get_by_text("Custom", exact=True).click()
-    settle(tab)
-    tab.page.get_by_text("Batches", exact=True).click()
-    for label, value in SMALL.items():
-        field = tab.page.get_by_label(label, exact=True)
-        field.fill(str(value))
-        field.press("Tab")
+    with Visitor(browser, address) as tab, Visitor(browser, address, width=390, height=844) as other:
+        tab.open("", "train")
+        tab.page.get_by_text("No run yet").wait_for()
+        tab.page.get_by_text("Custom", exact=True).click()
         settle(tab)
-    tab.page.get_by_role("textbox", name="Name of the run").fill("mine")
-    tab.page.get_by_role("textbox", name="Name of the run").press("Tab")
-    settle(tab)
-    button(tab, "Start training").dblclick()
-    tab.page.locator("h3", has_text="mine").wait_for()
-    other = Visitor(browser, address, width=390, height=844)  # a second tab finds it by itself
-    other.open("run=mine", "train")
-    other.page.locator("h3", has_text="mine").wait_for()
-    badge(tab, "finished")
-    badge(other, "finished")
-    assert [state.name for state in runs.list_runs()] == ["mine"], "a double click is one run"
-    asked = {name.lower().replace(" ", "_"): value for name, value in SMALL.items()}
-    assert {name: Run.open("mine").config[name] for name in asked} == asked
+        tab.page.get_by_text("Batches", exact=True).click()
+        for label, value in SMALL.items():
+            field = tab.page.get_by_label(label, exact=True)
+            field.fill(str(value))
+            field.press("Tab")
+            settle(tab)
+        tab.page.get_by_role("textbox", name="Name of the run").fill("mine")
+        tab.page.get_by_role("textbox", name="Name of the run").press("Tab")
+        settle(tab)
+        button(tab, "Start training").dblclick()
+        tab.page.locator("h3", has_text="mine").wait_for()
+        other.open("run=mine", "train")  # a second tab finds it by itself
+        other.page.locator("h3", has_text="mine").wait_for()
+        badge(tab, "finished")
+        badge(other, "finished")
+        assert [state.name for state in runs.list_runs()] == ["mine"], "a double click is one run"
+        asked = {name.lower().replace(" ", "_"): value for name, value in SMALL.items()}
+        assert {name: Run.open("mine").config[name] for name in asked} == asked
 
-    tab.page.get_by_role("heading", name="Growing sharper").wait_for()
-    expect(tab.page.locator(".previews .strip")).to_have_count(2)
-    shown = tab.page.locator(".previews img").evaluate_all("all => all.map(one => one.naturalWidth)")
-    assert len(shown) == 2 * (2 + 3) and min(shown) > 0, "two strips: picture, truth, steps 6, 9 and 12"
-    assert other.page.evaluate("document.documentElement.scrollWidth") <= 390
-    with tab.page.expect_download() as waiting:
-        button(tab, "Download").click()
-    waiting.value.save_as(tmp_path / "mine.zip")
-    assert waiting.value.suggested_filename == "mine.zip" and (tmp_path / "mine.zip").stat().st_size > 1e6
-    tab.page.get_by_role("link", name="Use it on Explore").click()
-    tab.page.get_by_role("heading", name="mine").first.wait_for()
-    assert "mine" in tab.query()["models"]
-    for visited in (tab, other):
-        visited.context.close()
-        assert visited.faults == []
+        tab.page.get_by_role("heading", name="Growing sharper").wait_for()
+        expect(tab.page.locator(".previews .strip")).to_have_count(2)
+        shown = tab.page.locator(".previews img").evaluate_all("all => all.map(one => one.naturalWidth)")
+        assert len(shown) == 2 * (2 + 3) and min(shown) > 0, "two strips: picture, truth, steps 6, 9 and 12"
+        assert other.page.evaluate("document.documentElement.scrollWidth") <= 390
+        with tab.page.expect_download() as waiting:
+            button(tab, "Download").click()
+        waiting.value.save_as(tmp_path / "mine.zip")
+        assert waiting.value.suggested_filename == "mine.zip" and (tmp_path / "mine.zip").stat().st_size > 1e6
+        tab.page.get_by_role("link", name="Use it on Explore").click()
+        tab.page.get_by_role("heading", name="mine").first.wait_for()
+        assert "mine" in tab.query()["models"]
 
 
 def test_a_run_whose_trainer_was_killed_resumes_and_outlives_the_app(browser, app):
@@ -114,20 +110,18 @@ def test_a_run_whose_trainer_was_killed_resumes_and_outlives_the_app(browser, ap
     run = runs.start({**TrainConfig(method="image-only", data="tiny").as_dict(), **small}, "long")
     before = len(runs.list_runs())
     address, end_app = app
-    tab = Visitor(browser, address)
-    tab.open("run=long", "train")
-    badge(tab, "running")
-    until(run.checkpoint_path.is_file)
-    until(lambda: run.state().step >= 10)
-    os.kill(run.pid(), signal.SIGKILL)
-    badge(tab, "interrupted")
-    tab.page.get_by_text("Resume goes on from the last checkpoint").wait_for()
-    reached = run.state().step
-    button(tab, "Resume").click()
-    badge(tab, "running")
-    until(lambda: run.state().step > reached)
-    tab.context.close()
-    assert tab.faults == []
+    with Visitor(browser, address) as tab:
+        tab.open("run=long", "train")
+        badge(tab, "running")
+        until(run.checkpoint_path.is_file)
+        until(lambda: run.state().step >= 10)
+        os.kill(run.pid(), signal.SIGKILL)
+        badge(tab, "interrupted")
+        tab.page.get_by_text("Resume goes on from the last checkpoint").wait_for()
+        reached = run.state().step
+        button(tab, "Resume").click()
+        badge(tab, "running")
+        until(lambda: run.state().step > reached)
     end_app()
     reached = run.state().step
     until(lambda: run.state().step > reached)

@@ -95,7 +95,8 @@ def test_on_the_page_it_is_as_high_as_the_figure():
 
 def test_it_is_what_plotly_draws(browser, tmp_path):
     figure = cloud_figure(*cloud(), TALL)
-    page = browser.new_page(viewport={"width": 360, "height": TALL})
+    page = browser.new_page()
+    page.set_viewport_size({"width": 360, "height": TALL})
     file = tmp_path / "scene.html"
     file.write_text(f'<body style="margin: 0"><div id="scene"></div><script src="{PLOTLY.as_uri()}"></script>')
     page.goto(file.as_uri())

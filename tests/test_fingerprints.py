@@ -78,7 +78,8 @@ def test_what_changed_is_read_again_even_with_its_old_size_and_time(folder: Path
 def test_what_changed_a_moment_ago_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SETTLED_NS", 2_000_000_000)
     assert in_a_fresh_process(paths(folder))[1] == in_a_fresh_process(paths(folder))[1] == 12
-    monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns(): now + 3_000_000_000)
+    later = time.time_ns() + 3_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: later)
     assert in_a_fresh_process(paths(folder))[1] == 12
     assert in_a_fresh_process(paths(folder))[1] == 0
 
