@@ -20,6 +20,7 @@ import streamlit as st
 import torch
 import utm
 from browsing import Visitor
+from made_once import make_once
 from PIL import Image
 
 from benchmarks._serving import BROWSER_OPTIONS, BROWSERS, installed_browser, serving
@@ -205,6 +206,7 @@ def site(original_site: Path, one_thread: None, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(keypoint_zoo, "SHIPPED", tmp_path / "no-assets" / "keypoints")
     monkeypatch.setattr(waiting, "PAINT_S", 0.0)  # no browser waits to paint
     monkeypatch.setattr(waiting, "PICTURE_S", 0.0)
+    make_once(monkeypatch)
     st.cache_data.clear()
     st.cache_resource.clear()
     return root
@@ -256,6 +258,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("BUTF_NO_TRAINING", raising=False)
     monkeypatch.setattr(files, "ASSETS", tmp_path / "assets")
     monkeypatch.setattr(zoo, "MODELS", tmp_path / "assets" / "models")
+    make_once(monkeypatch)
     st.cache_data.clear()
     st.cache_resource.clear()
     return tmp_path
