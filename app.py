@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-import butf.browse  # noqa: F401  # torch is loaded when the server starts, not at the first visit
+import butf.views  # noqa: F401  # torch, pandas and folium are loaded when the server starts, not at the first visit
 from pages.mends import mend
 from pages.serving import TellServer, to_home
 

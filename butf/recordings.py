@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from butf.dataset.frames import PICTURES, PlaceRule
+from butf.dataset.frames import PlaceRule
+from butf.dataset.pictures import SUFFIXES
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
 from butf.files import write_atomic
@@ -23,7 +24,7 @@ from butf.importers.robotcar_choice import Choice as DriveChoice
 from butf.importers.staging import Progress
 from butf.own_data import STAGING, Incoming, existing_folder, home, slug, staged
 
-UPLOADED = (*PICTURES, ".csv", ".zip")
+UPLOADED = (*SUFFIXES, ".csv", ".zip")
 Convert = Callable[[Path, Path, Path, Progress | None], ImportReport]
 """An importer with its options: source, data set to make, staging folder, progress."""
 

@@ -14,6 +14,7 @@ from butf.training.runs import training_allowed
 from pages import loading, shared
 
 SHELF = 16
+LOOKED_S, DESCRIBED_S = 0.25, 1.0
 LOOKING = "Looking which of the {total:,} pictures of this split are described by {model} already."
 MISSING = (
     "{models}: {missing:,} of the {total:,} pictures of this split are not described yet, so there is nothing to "
@@ -33,8 +34,7 @@ def ready(choice: Choice, models: Sequence[Model]) -> tuple[list[Model], list[Sp
     works = [_work(choice, model) for model in models]
     if not all(work.ready for work in works):
         seen = _state(works)
-        every = 1.0 if any(busy for busy, _ in seen) else None
-        st.fragment(_wait, run_every=every)(choice, works, seen)
+        st.fragment(_wait, run_every=_patience(works))(choice, works, seen)
     able = [(model, work.result()) for model, work in zip(models, works, strict=True) if work.ready]
     return [model for model, _ in able], [search for _, search in able]
 
@@ -48,8 +48,16 @@ def _state(works: Sequence[Describing]) -> list[tuple[bool, bool]]:
     return [(work.busy, work.ready) for work in works]
 
 
+def _patience(works: Sequence[Describing]) -> float | None:
+    """Seconds until the next look at what is at work: to see what is there takes moments, to describe minutes."""
+    busy = [work for work in works if work.busy]
+    if not busy:
+        return None
+    return DESCRIBED_S if any(work.missing for work in busy) else LOOKED_S
+
+
 def _wait(choice: Choice, works: Sequence[Describing], seen: list[tuple[bool, bool]]) -> None:
-    """What is being done or could be; looked at every second, and the page drawn again when that changes."""
+    """What is being done or could be; looked at again and again, and the page drawn anew when it changes."""
     if _state(works) != seen:
         st.rerun()
     idle = [work for work in works if not work.ready and not work.busy]

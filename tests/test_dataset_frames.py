@@ -317,3 +317,21 @@ def test_tables_read_by_column_are_as_the_csv_module_has_them(tmp_path: Path, te
         rows.pop()
     expected = dict(zip([name.strip() for name in header], zip(*rows, strict=True), strict=True))
     assert Table(path).columns == expected
+
+
+def test_many_pictures_are_found_as_one_by_one(tiny_dataset: Path) -> None:
+    pictures = tiny_dataset / "overcast" / "rgb"
+    (pictures / "000001.jpg").rename(pictures / "000001.png")
+    (pictures / "000002.png").touch()
+    (pictures / "000003.jpg").rename(pictures / "000003.jpeg")
+    (pictures / "000003.png").touch()
+    (pictures / "000004.txt").touch()
+    frames = Frames.load(tiny_dataset)
+    rows = frames.where(traversal="overcast")[::-1]
+    found = frames.image_files(rows)
+    assert found == [str(frames.image_path(int(row))) for row in rows]
+    endings = {Path(path).stem: Path(path).suffix for path in found}
+    assert [endings[f"{number:06d}"] for number in range(5)] == [".jpg", ".png", ".jpg", ".jpeg", ".jpg"]
+    (pictures / "000004.jpg").unlink()
+    with pytest.raises(BadInput, match=r"overcast/000004 has no picture; expected e[.]g[.] overcast/rgb/000004[.]jpg"):
+        frames.image_files(rows)

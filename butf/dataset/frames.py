@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,13 @@ from butf.dataset import table as tables
 from butf.dataset.manifest import Camera, Manifest, PlaceRule, Traversal, read_manifest, utm_zone
 from butf.dataset.modalities import Map, read_map
 from butf.dataset.noise import add_noise, level
+from butf.dataset.pictures import expected, has_picture, picture_file, picture_files
 from butf.dataset.poses import angles_deg
 from butf.errors import BadInput
 from butf.files import data_dirs, read_image, write_json
 
 __all__ = ["Camera", "Frames", "PlaceRule", "Traversal", "find_datasets", "write_frames"]
 
-PICTURES = (".jpg", ".jpeg", ".png")
 # Rows of a (Q, D) table worked on at once, so that angles of large sets need little memory.
 BLOCK = 512
 
@@ -76,7 +75,8 @@ class Frames:
         position, lat, lon = tables.positions(table, utm_zone(manifest.origin))
         traversal, condition, traversals = _traversals(table, frame, manifest)
         if pictures:
-            table.mark(~_has_picture(root, frame), "frame", frame, f"has no picture; expected {_expected(frame[0])}")
+            lacking = ~has_picture(root, frame.tolist())
+            table.mark(lacking, "frame", frame, f"has no picture; expected {expected(str(frame[0]))}")
         table.check()
         if manifest.place.angle_deg is not None and orientation is None:
             raise BadInput(
@@ -133,15 +133,11 @@ class Frames:
 
     def image_path(self, i: int) -> Path:
         """Where frame i's picture lies; `BadInput` when there is none."""
-        return Path(self.image_file(i))
+        return Path(picture_file(self.root, str(self.frame[i])))
 
-    def image_file(self, i: int) -> str:
-        """`image_path` as a string: a third of the time, which counts with a hundred thousand."""
-        stem = f"{self.root}/{self.frame[i].replace('/', '/rgb/')}"
-        for suffix in PICTURES:
-            if os.path.isfile(stem + suffix):
-                return stem + suffix
-        raise BadInput(f"{self.root}: frame {self.frame[i]} has no picture; expected {_expected(self.frame[i])}")
+    def image_files(self, indices: np.ndarray) -> list[str]:
+        """Where the pictures of many frames lie, as strings; `BadInput` when there is one that has none."""
+        return picture_files(self.root, self.frame[indices].tolist())
 
     def image(self, i: int) -> Image.Image:
         """Frame i's picture as RGB, with the sensor noise that dataset.json declares (the same on every call).
@@ -280,20 +276,3 @@ def _traversals(
         fix = "is not its traversal's condition in dataset.json; make them agree"
         table.mark((listed != "") & (condition != listed), "condition", condition, fix)
     return traversal, listed, manifest.traversals
-
-
-def _has_picture(root: Path, frame: np.ndarray) -> np.ndarray:
-    """(N,) bool, from one listing a traversal: a look at each of 100,000 files would take longer than all the rest."""
-    stems: set[str] = set()
-    for traversal in {name.partition("/")[0] for name in frame.tolist()}:
-        folder = root / traversal / "rgb"
-        for name in os.listdir(folder) if folder.is_dir() else []:
-            stem, dot, suffix = name.rpartition(".")
-            if dot + suffix in PICTURES:
-                stems.add(f"{traversal}/{stem}")
-    return np.array([name in stems for name in frame.tolist()])
-
-
-def _expected(frame: str) -> str:
-    traversal, _, name = str(frame).partition("/")
-    return f"e.g. {traversal}/rgb/{name}.jpg (or .jpeg, .png)"

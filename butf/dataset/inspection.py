@@ -12,9 +12,10 @@ import numpy as np
 
 from butf.dataset import table as tables
 from butf.dataset.areas import read_areas
-from butf.dataset.frames import PICTURES, Frames
+from butf.dataset.frames import Frames
 from butf.dataset.manifest import Manifest, read_manifest
 from butf.dataset.modalities import MODALITIES
+from butf.dataset.pictures import SUFFIXES
 from butf.dataset.table import Fault, Table, TableFaults
 from butf.errors import BadInput
 
@@ -165,7 +166,7 @@ def _missing(frames: Frames) -> np.ndarray:
     listed = {name: _listing(frames.root / name / "rgb") for name in set(frames.traversal.tolist())}
     return np.array(
         [
-            not any(name.partition("/")[2] + suffix in listed[traversal] for suffix in PICTURES)
+            not any(name.partition("/")[2] + suffix in listed[traversal] for suffix in SUFFIXES)
             for name, traversal in zip(frames.frame.tolist(), frames.traversal.tolist(), strict=True)
         ]
     )

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from butf.dataset.frames import PICTURES, Frames, PlaceRule, write_frames
+from butf.dataset.frames import Frames, PlaceRule, write_frames
+from butf.dataset.pictures import SUFFIXES
 from butf.dataset.table import QUATERNION, SPLITS, Column
 from butf.errors import BadInput
 from butf.importers.geography import Zone, commonest, facing, to_degrees, to_metres, zone_text
@@ -114,7 +115,7 @@ def _named(src: Path, parts: Sequence[_Part]) -> tuple[list[tuple[_Part, Named]]
         (part, path)
         for part in parts
         for path in sorted(part.folder.rglob("*"))
-        if path.suffix.lower() in PICTURES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     ]
     again = duplicates([path for _, path in files])
     found: list[tuple[_Part, Named]] = []

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from butf.dataset.areas import write_areas
-from butf.dataset.frames import PICTURES, Frames, PlaceRule, write_frames
+from butf.dataset.frames import Frames, PlaceRule, write_frames
+from butf.dataset.pictures import SUFFIXES
 from butf.dataset.table import QUATERNION, Column
 from butf.errors import BadInput
 from butf.importers.exif import Facts, read_exif
@@ -76,7 +77,7 @@ def _files(src: Path) -> tuple[list[Path], dict[str, list[str]]]:
     if not src.is_dir():
         raise BadInput(f"{src} is not a folder; give one with photographs")
     every = sorted(path for path in src.rglob("*") if path.is_file() and not path.name.startswith("."))
-    files = [path for path in every if path.suffix.lower() in PICTURES]
+    files = [path for path in every if path.suffix.lower() in SUFFIXES]
     others = [str(path.relative_to(src)) for path in every if path.suffix.lower() in OTHER_PICTURES]
     if not files:
         found = f"; its pictures, such as {others[0]}, are {NOT_TAKEN}" if others else ""

@@ -122,7 +122,8 @@ def _in_order(parts: list[np.ndarray], order: list[np.ndarray]) -> np.ndarray:
     """The rows of all traversals, each at its place."""
     if not parts:
         return np.zeros((0, 0), np.float32)
-    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+    values, place = np.concatenate(parts), np.concatenate(order)
+    return values if np.all(place[:-1] < place[1:]) else values[np.argsort(place)]  # of large sets a copy takes a while
 
 
 def content_key(
@@ -132,7 +133,8 @@ def content_key(
     digest = hashlib.blake2b(digest_size=12)
     noise = json.dumps(frames.noise, sort_keys=True)
     digest.update(repr((_FORM, kind, model.digest, model.card.image_area, modalities, noise)).encode())
-    files_of = [[frames.image_file(int(i)), *_modality_files(frames, int(i), modalities)] for i in indices]
+    pictures = zip(indices, frames.image_files(indices), strict=True)
+    files_of = [[picture, *_modality_files(frames, int(i), modalities)] for i, picture in pictures]
     counted = fingerprints([path for row in files_of for path in row if path is not None])
     for name, row in zip(frames.frame[indices].tolist(), files_of, strict=True):
         parts = (b"none" if path is None else counted[path] for path in row)
