@@ -20,7 +20,7 @@ from butf.networks.methods import build_network, count_parameters
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
-from butf.training.augmentation import affine_grid, augment, random_view, soften, warp
+from butf.training.augmentation import affine_grid, augment, normal, random_view, soften, warp
 from butf.training.batch import Batch, Extra, all_sides
 from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
@@ -509,3 +509,17 @@ def test_parameters_trained_are_those_that_an_optimiser_is_given(tiny_dataset: P
     config = TrainConfig.from_dict(run.config)
     groups = Trainer(run, config, torch.device("cpu")).optimizer.param_groups
     assert count_trained(config) == sum(p.numel() for group in groups for p in group["params"]) < whole["image-only"]
+
+
+def test_noise_is_normal_and_another_for_each_picture_and_seed() -> None:
+    torch.manual_seed(3)
+    noise = normal((6, 3, 40, 50), torch.device("cpu")).flatten(1)
+    again = normal((6, 3, 40, 50), torch.device("cpu")).flatten(1)
+    torch.manual_seed(3)
+    assert torch.equal(normal((6, 3, 40, 50), torch.device("cpu")).flatten(1), noise)
+    expected = torch.special.ndtri((torch.arange(6000) + 0.5) / 6000)
+    for picture in (*noise, *again):
+        assert (picture.sort().values - expected)[60:-60].abs().max() < 0.15, "its quantiles"
+    every = torch.cat([noise, again])
+    assert (torch.corrcoef(every) - torch.eye(12)).abs().max() < 0.06
+    assert normal((1, 3, 1100, 1300), torch.device("cpu")).shape == (1, 3, 1100, 1300), "larger than the usual table"

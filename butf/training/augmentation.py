@@ -1,6 +1,7 @@
 """Random changes of a batch: light, colour, blur, and a small crop and turn that the side modality follows."""
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from butf.ranks import Share
 
 SMALLEST_CROP = 0.85
 LARGEST_TURN_DEG = 4.0
+NORMAL = 2**22
+"""Normal numbers in the table, or a multiple for large pictures: 16 MB."""
 
 
 def augment(images: Tensor, side: Tensor, valid: Tensor, share: Share | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,12 +89,24 @@ def _summed(maps: Tensor) -> Tensor:
 
 
 def normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Normal numbers of that shape: by the device itself, as the millions of a batch take a processor longer than a
-    GPU's whole step, but from a seed that is drawn on the CPU, so that a resumed run has the same ones."""
-    if device.type == "cpu":
-        return torch.randn(shape)
-    seed = int(torch.randint(2**62, ()))
-    return torch.randn(shape, device=device, generator=torch.Generator(device).manual_seed(seed))
+    """Normal numbers `(B, ...)`, for each picture others.
+
+    On a GPU by the device itself, as the millions of a batch take a processor longer than a GPU's whole step, but from
+    a seed that is drawn on the CPU, so that a resumed run has the same ones. On a CPU, which would take a third of all
+    these changes for them, each picture is given a stretch of one long table, from a place that is drawn.
+    """
+    if device.type != "cpu":
+        seed = int(torch.randint(2**62, ()))
+        return torch.randn(shape, device=device, generator=torch.Generator(device).manual_seed(seed))
+    length = math.prod(shape[1:])
+    table = _normal_table(NORMAL * math.ceil(2 * length / NORMAL))
+    starts = torch.randint(len(table) - length + 1, shape[:1])
+    return torch.stack([table[start : start + length] for start in starts.tolist()]).view(shape)
+
+
+@lru_cache(maxsize=1)
+def _normal_table(count: int) -> Tensor:
+    return torch.randn(count, generator=torch.Generator().manual_seed(0))
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:
