@@ -38,6 +38,7 @@ from butf.training.session import StopFlag
 from butf.training.trainer import Trainer
 
 GOAL = 0.90
+WARMING = WARM_UP + 3
 Clock = Callable[[], float]
 PARTS = ("loop", "step", "loading", "network")
 HEADER = ("method", "training step", *PARTS, "decoding", "loop / network", f"at least {GOAL:.2f}")
@@ -130,8 +131,10 @@ def _loop(trainer: Trainer, steps: int, clock: Clock) -> float:
     trainer._refresh()
     sought = (clock() - start) / every  # a loop shorter than `every` must not bear all of it
     trainer.progress.step, wanted = 1, trainer.config.steps
-    object.__setattr__(trainer.config, "steps", steps + 1)
+    object.__setattr__(trainer.config, "steps", steps + 2 * WARMING)
     trainer._enter_phase()
+    _warm(trainer)
+    object.__setattr__(trainer.config, "steps", steps + 1)
     start = clock()
     trainer._fit_phase(StopFlag(), tqdm(disable=True))
     seconds = (clock() - start) / steps
@@ -142,8 +145,9 @@ def _loop(trainer: Trainer, steps: int, clock: Clock) -> float:
 
 
 def _warm(trainer: Trainer) -> None:
-    """Decode what the batches need, warm up, and record what a GPU replays."""
-    for _ in range(WARM_UP + 2):
+    """Decode what the batches need, warm up, and record what a GPU replays: each kind of step."""
+    for number in range(WARMING):
+        trainer.recipe.measure_gradients = number == WARM_UP
         trainer._descend(trainer._draw())
 
 

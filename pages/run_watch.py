@@ -12,8 +12,8 @@ from butf.training.folder import Run
 from butf.training.pace import duration, pace
 from butf.training.previews import preview_files
 from butf.training.runs import KEYPOINTS
+from butf.training.start import find_data
 from butf.training.state import RunState
-from butf.training.trainer import find_data
 from pages import loading, run_actions, shared
 
 QUIET = {"displayModeBar": False}

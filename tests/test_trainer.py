@@ -20,7 +20,18 @@ from butf.networks.methods import build_network, count_parameters
 from butf.networks.trunk import build_trunk
 from butf.networks.weights import read_weights
 from butf.training import feed as feed_module
-from butf.training.augmentation import affine_grid, augment, normal, random_view, soften, warp
+from butf.training.augmentation import (
+    Changes,
+    affine_grid,
+    augment,
+    changed,
+    normal,
+    random_light,
+    random_stretches,
+    random_view,
+    soften,
+    warp,
+)
 from butf.training.batch import Batch, Extra, all_sides
 from butf.training.config import TrainConfig
 from butf.training.feed import evenly_drawn
@@ -469,10 +480,10 @@ def test_what_augmentation_does_faster_is_what_torch_does() -> None:
 def test_augmentation_keeps_pictures_pictures_and_masks_masks() -> None:
     torch.manual_seed(0)
     images, side, valid = torch.rand(8, 3, 64, 96), torch.rand(8, 1, 16, 24), torch.rand(8, 1, 16, 24) > 0.5
-    changed, moved, mask = augment(images, side, valid)
-    assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1
+    seen, moved, mask = augment(images, side, valid)
+    assert seen.shape == images.shape and seen.min() >= 0 and seen.max() <= 1
     assert mask.dtype == torch.bool and set(moved.unique().tolist()) <= set(side.unique().tolist())
-    assert not torch.allclose(changed, images)
+    assert not torch.allclose(seen, images)
 
 
 def test_semantics_are_learnt_by_cross_entropy_and_shown_as_classes(tiny_dataset: Path) -> None:
@@ -512,14 +523,36 @@ def test_parameters_trained_are_those_that_an_optimiser_is_given(tiny_dataset: P
 
 
 def test_noise_is_normal_and_another_for_each_picture_and_seed() -> None:
+    shape = torch.Size((6, 3, 40, 50))
     torch.manual_seed(3)
-    noise = normal((6, 3, 40, 50), torch.device("cpu")).flatten(1)
-    again = normal((6, 3, 40, 50), torch.device("cpu")).flatten(1)
+    noise = normal(random_stretches(6, 6000), shape).flatten(1)
+    again = normal(random_stretches(6, 6000), shape).flatten(1)
     torch.manual_seed(3)
-    assert torch.equal(normal((6, 3, 40, 50), torch.device("cpu")).flatten(1), noise)
+    assert torch.equal(normal(random_stretches(6, 6000), shape).flatten(1), noise)
     expected = torch.special.ndtri((torch.arange(6000) + 0.5) / 6000)
     for picture in (*noise, *again):
         assert (picture.sort().values - expected)[60:-60].abs().max() < 0.15, "its quantiles"
     every = torch.cat([noise, again])
     assert (torch.corrcoef(every) - torch.eye(12)).abs().max() < 0.06
-    assert normal((1, 3, 1100, 1300), torch.device("cpu")).shape == (1, 3, 1100, 1300), "larger than the usual table"
+    large = torch.Size((1, 3, 1100, 1300))
+    assert normal(random_stretches(1, 3 * 1100 * 1300), large).shape == large, "larger than the usual table"
+
+
+def test_a_batch_is_mirrored_as_a_whole_or_not_at_all() -> None:
+    seen = set()
+    for seed in range(8):
+        torch.manual_seed(seed)
+        turned = Changes.drawn(5, 12).transform[:, 0, 0].sign().unique()
+        assert len(turned) == 1
+        seen.add(float(turned))
+    assert seen == {-1.0, 1.0}
+
+
+def test_mirrored_changes_are_those_of_a_mirrored_picture() -> None:
+    pictures = torch.rand(4, 3, 20, 30), torch.rand(4, 1, 5, 7), torch.rand(4, 1, 5, 7) > 0.5
+    changes = Changes(random_view(4), random_light(4), random_stretches(4, 1800))
+    mirrored = changes._replace(transform=changes.transform * torch.tensor([[-1.0], [1.0]]))
+    found = changed(*pictures, *mirrored)
+    expected = changed(*(part.flip(-1) for part in pictures), *changes)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.float() - theirs.float()).abs().mean() < 1e-3

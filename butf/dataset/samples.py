@@ -71,6 +71,13 @@ class Samples(Dataset[Sample]):
             "index": int(self.indices[k]),
         }
 
+    def gathered(self, rows: np.ndarray, pinned: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`image`, `side` and `valid` of some items, `(B, ...)` each; `pinned` where a GPU is to fetch them."""
+        rows = np.asarray(rows, np.int64)
+        for k in rows[~self._kept[rows]]:
+            self._fill(int(k))
+        return _taken(self._images, rows, pinned), _taken(self._sides, rows, pinned), _taken(self._valid, rows, pinned)
+
     def _fill(self, k: int) -> None:
         index = int(self.indices[k])
         picture = self.frames.image(index)
@@ -89,6 +96,13 @@ class Samples(Dataset[Sample]):
         values, valid = nearest(side.values, (width, height)), nearest(side.valid, (width, height))
         encoded = encoding.encode(np.where(valid, values, encoding.far))
         return torch.from_numpy(encoded)[None], torch.from_numpy(valid)[None]
+
+
+def _taken(table: torch.Tensor, rows: np.ndarray, pinned: bool) -> torch.Tensor:
+    """Rows of a table, copied once and by this thread: torch wakes all of its threads for it, which takes longer."""
+    rows_of_it = torch.empty((len(rows), *table.shape[1:]), dtype=table.dtype, pin_memory=pinned)
+    np.take(table.numpy(), rows, axis=0, out=rows_of_it.numpy(), mode="clip")  # any other mode copies twice
+    return rows_of_it
 
 
 def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

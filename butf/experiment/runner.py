@@ -23,7 +23,7 @@ from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.job import train
 from butf.training.runs import train_command
-from butf.training.trainer import find_data
+from butf.training.start import find_data
 from butf.training.validation import Validation, evenly
 from butf.training.words import learn_whitening
 

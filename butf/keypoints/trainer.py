@@ -27,7 +27,8 @@ from butf.training.checkpoint import load_checkpoint, random_states, restore_ran
 from butf.training.folder import Run
 from butf.training.provenance import commit, versions
 from butf.training.session import StopFlag, StopRequested, session
-from butf.training.trainer import GRADIENT_NORM, LOG_EVERY, find_data
+from butf.training.start import find_data
+from butf.training.trainer import GRADIENT_NORM, LOG_EVERY
 
 JOINT_RATE = 0.25
 """The learning rate of the last phase relative to the others': its networks know their trade."""

@@ -1,17 +1,14 @@
 """What a training step is given: pictures, their side modality, and who is whose positive and negative."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from butf.dataset.samples import Sample
-from butf.device import sent
+from butf.dataset.samples import Samples
 from butf.ranks import Share
-
-KEYS: tuple[Literal["image"], Literal["side"], Literal["valid"]] = ("image", "side", "valid")
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,14 @@ def subsample(batch: Batch | Extra, like: Tensor) -> tuple[Tensor, Tensor]:
     return side, F.interpolate(batch.valid.float(), size, mode="nearest-exact") > 0.5
 
 
-def stack(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def taken(samples: Samples, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures `(B, 3, H, W)` in 0..1, side maps and their masks `(B, 1, h, w)` of some samples, on the device."""
-    images, side, valid = (sent(torch.stack([sample[key] for sample in samples]), device) for key in KEYS)
-    return images.float() / 255, side, valid
+    images, side, valid = (
+        part.to(device, non_blocking=True) for part in samples.gathered(rows, pinned=device.type == "cuda")
+    )
+    return in_unit(images), side, valid
+
+
+def in_unit(images: Tensor) -> Tensor:
+    """Pictures of bytes as numbers in 0..1."""
+    return images.float() / 255

@@ -1,5 +1,7 @@
 """The feed of a training run: its pictures, decoded once, drawn and changed batch by batch."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,11 +14,13 @@ from butf.device import sent
 from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.description import Network
-from butf.training.augmentation import augment
-from butf.training.batch import Batch, Extra, stack
+from butf.ranks import Share
+from butf.training.augmentation import Changes, augment, changed
+from butf.training.batch import Batch, Extra, in_unit, taken
 from butf.training.config import TrainConfig
 from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import PlaceBatches
+from butf.training.replay import Replayed
 from butf.training.tuples import LENGTH, TupleBatches, tuples_of
 from butf.training.validation import Describer, describe_by, describe_samples, evenly
 
@@ -59,16 +63,14 @@ class Feed:
         """The next batch, on `device`; with pictures of unseen conditions where asked and where the run sees some."""
         frames = self.places.draw(rng)
         share = ranks.own(len(frames))
-        own = [self.samples[row] for row in self._rows(frames[share.rows])]
-        images, side, valid = augment(*stack(own, device), share)
+        images, side, valid = self._changed(self.samples, self._rows(frames[share.rows]), share, device)
         if not with_extra or self.extra is None:
-            positives, negatives = (sent(pairs, device) for pairs in self.places.pairs(frames))
+            positives, negatives = sent(torch.stack(self.places.pairs(frames)), device)
             return Batch(images, side, valid, positives, negatives, share=share)
         rows = self._draw_extra(self.extra, frames, rng)
         guessed = None if self.guessed is None else self.guessed[rows].numpy()
-        positives, negatives = (sent(pairs, device) for pairs in self.places.pairs(frames, guessed))
-        extra = self._changed(self.extra, rows, device)
-        return Batch(images, side, valid, positives, negatives, extra, share)
+        positives, negatives = sent(torch.stack(self.places.pairs(frames, guessed)), device)
+        return Batch(images, side, valid, positives, negatives, self._changed_extra(self.extra, rows, device), share)
 
     def seek_look_alikes(self, network: Network, part: str, rng: np.random.Generator) -> None:
         """Seek anew the places that look alike to the present network: the hard negatives of the next batches."""
@@ -105,8 +107,8 @@ class Feed:
         assert self.tuples is not None
         rows = self._rows(self.tuples.draw(rng, describe))
         share = ranks.own(len(rows))
-        images, side, valid = augment(*stack([self.samples[row] for row in rows[share.rows]], device), share)
-        positives, negatives = (sent(pairs, device) for pairs in self.tuples.pairs())
+        images, side, valid = self._changed(self.samples, rows[share.rows], share, device)
+        positives, negatives = sent(torch.stack(self.tuples.pairs()), device)
         return Batch(images, side, valid, positives, negatives, share=share)
 
     def _rows(self, frames: np.ndarray) -> np.ndarray:
@@ -124,11 +126,25 @@ class Feed:
             drawn.append(rows[evenly_drawn(conditions[rows], wanted - sum(map(len, drawn)), rng)])
         return np.concatenate(drawn)
 
-    def _changed(self, extra: Samples, rows: np.ndarray, device: torch.device) -> Extra:
+    def _changed_extra(self, extra: Samples, rows: np.ndarray, device: torch.device) -> Extra:
         share = ranks.own(len(rows))
-        pictures = stack([extra[int(row)] for row in rows[share.rows]], device)
-        again, _, _ = augment(*pictures, share)
-        return Extra(*augment(*pictures, share), again, share)
+        again, _, _ = self._changed(extra, rows[share.rows], share, device)
+        return Extra(*self._changed(extra, rows[share.rows], share, device), again, share)
+
+    def _changed(
+        self, samples: Samples, rows: np.ndarray, share: Share, device: torch.device
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows of `samples`, a share of a batch, as `augment` changes them: pictures, side maps and masks."""
+        if device.type != "cuda":
+            return augment(*taken(samples, rows, device), share)
+        pictures = samples.gathered(rows, pinned=True)
+        changes = Changes.drawn(share.count, pictures[0][0].numel()).of(share)
+        images, side, valid = self._replayed(*pictures, *(part.pin_memory() for part in changes))
+        return images, side, valid
+
+    @cached_property
+    def _replayed(self) -> Replayed:
+        return Replayed(lambda images, *others: changed(in_unit(images), *others))
 
     def _labelled_rows(self) -> np.ndarray:
         frames = self.frames

@@ -74,7 +74,7 @@ class PlaceBatches:
 
     def __init__(self, frames: Frames, indices: np.ndarray, config: TrainConfig):
         self.indices = np.asarray(indices)
-        self.traversal = frames.traversal
+        self.traversal: list[str] = frames.traversal.tolist()
         self.geometry = geometry_of(frames, config)
         self.config = config
         self.look_alikes: Tensor | None = None
@@ -84,8 +84,8 @@ class PlaceBatches:
         """Frame indices `(places * views,)`, the views of a place next to each other."""
         anchors = self._anchors(rng)
         near = self.geometry.positives(np.array(anchors), self.indices)
-        views = [self._views(anchor, self.indices[row], rng) for anchor, row in zip(anchors, near, strict=True)]
-        return np.concatenate(views)
+        views = [self._views(int(anchor), self.indices[row], rng) for anchor, row in zip(anchors, near, strict=True)]
+        return np.array(views, np.int64).ravel()
 
     def _anchors(self, rng: np.random.Generator) -> list[int]:
         pairs = self.look_alikes
@@ -97,15 +97,17 @@ class PlaceBatches:
                 anchors += [pair[0], pair[1 + rng.integers(LOOK_ALIKES)]]
         return anchors
 
-    def _views(self, anchor: int, near: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _views(self, anchor: int, near: np.ndarray, rng: np.random.Generator) -> list[int]:
         """The anchor and its positives `near`, first one of each other traversal, then any, then itself again."""
-        near = rng.permutation(near)
-        traversal = self.traversal[near]
-        _, first = np.unique(traversal, return_index=True)
-        first = first[traversal[first] != self.traversal[anchor]]
-        rest = np.delete(near, first)
-        views = np.concatenate([[anchor], rng.permutation(near[first]), rest, np.full(self.config.views, anchor)])
-        return views[: self.config.views].astype(np.int64)
+        first: list[int] = []
+        rest: list[int] = []
+        seen = {self.traversal[anchor]}
+        for frame in rng.permutation(near).tolist():  # a handful: numpy would take three times as long
+            traversal = self.traversal[frame]
+            (rest if traversal in seen else first).append(frame)
+            seen.add(traversal)
+        views = [anchor, *rng.permutation(np.array(first, np.int64)).tolist(), *rest, *[anchor] * self.config.views]
+        return views[: self.config.views]
 
     def searched(self, rng: np.random.Generator) -> np.ndarray:
         """The frames among which look-alikes are sought next: a sample that is quick to describe."""

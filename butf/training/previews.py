@@ -18,7 +18,7 @@ from butf.dataset.modalities import Encoding, Map
 from butf.dataset.samples import Samples
 from butf.files import write_atomic
 from butf.networks.description import Network
-from butf.training.batch import stack
+from butf.training.batch import taken
 
 FIRST = 10
 """The first previews of a training step are made at 0, 10, 20, 40, 80, ... optimiser steps: most is learnt early."""
@@ -63,7 +63,7 @@ class Previews:
 
     def _decoded(self, network: Network) -> np.ndarray | None:
         device, was_training = next(network.parameters()).device, network.training
-        images, _, _ = stack([self.samples[row] for row in range(len(self.samples))], device)
+        images, _, _ = taken(self.samples, np.arange(len(self.samples)), device)
         network.eval()
         with torch.inference_mode():
             side_map = network(images).side_map

@@ -83,6 +83,54 @@ class Replay:
         return terms
 
 
+class Replayed:
+    """A function of tensors, without gradients, on the present stream; replayed once it is warm.
+
+    Inputs lie in pinned memory of the CPU. What it gives lies in memory of its own each time.
+    """
+
+    def __init__(self, function: Callable[..., tuple[Tensor, ...]]):
+        self.function = function
+        self.recorded: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], tuple[Tensor, ...]]] = {}
+        self.seen: dict[object, int] = {}
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        shapes = tuple(value.shape for value in inputs)
+        if shapes not in self.recorded:
+            self.seen[shapes] = self.seen.get(shapes, 0) + 1
+            there = [value.cuda(non_blocking=True) for value in inputs]
+            if self.seen[shapes] <= WARM_UP or len(self.recorded) == MOST_KINDS:
+                return self.function(*there)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+                found = self.function(*there)
+            self.recorded[shapes] = graph, there, found
+        graph, there, found = self.recorded[shapes]
+        for ours, given in zip(there, inputs, strict=True):
+            ours.copy_(given, non_blocking=True)
+        graph.replay()
+        return tuple(value.clone() for value in found)
+
+
+class Beside:
+    """Draws batches on a stream of their own, so that a GPU changes their pictures while it computes the step before.
+
+    What is drawn may depend on nothing that a step changes.
+    """
+
+    def __init__(self) -> None:
+        self.stream = torch.cuda.Stream()
+
+    def __call__(self, draw: Callable[[], Batch]) -> Batch:
+        with torch.cuda.stream(self.stream):
+            batch = draw()
+        present = torch.cuda.current_stream()
+        present.wait_stream(self.stream)
+        for value in _tensors(batch):
+            value.record_stream(present)  # else the memory of a batch that is let go might be the next one's too soon
+        return batch
+
+
 def _tensors(batch: Batch | Extra) -> list[Tensor]:
     values = [getattr(batch, item.name) for item in fields(batch)]
     own = [value for value in values if isinstance(value, Tensor)]

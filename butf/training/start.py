@@ -1,14 +1,22 @@
-"""Where a run starts from: the first training step, or all of them, of a model that was trained before."""
+"""Where a run starts from: its data, and the first training step, or all of them, of a model trained before."""
 
-from butf.dataset.frames import Frames
+from pathlib import Path
+
+from butf.dataset.frames import Frames, find_datasets
 from butf.dataset.modalities import Encoding
 from butf.errors import BadInput
+from butf.files import user_path
 from butf.networks import zoo
 from butf.networks.card import Card
 from butf.networks.description import Network
 from butf.training.config import TrainConfig
 
 ADAPTABLE = ("bu-tf", "bu-tf-adapted")
+
+
+def find_data(name: str) -> Path:
+    """The data set of that name, or the folder itself."""
+    return find_datasets().get(name, user_path(name))
 
 
 def start_from(name: str, config: TrainConfig, network: Network, encoding: Encoding) -> Card:

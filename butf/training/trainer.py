@@ -1,7 +1,8 @@
 """The training loop: draws batches, descends the recipe's loss, measures, saves, stops when asked, resumes."""
 
 import time
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import numpy as np
@@ -10,10 +11,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from butf import ranks
-from butf.dataset.frames import Frames, find_datasets
+from butf.dataset.frames import Frames
 from butf.dataset.modalities import default_encoding
 from butf.dataset.samples import Samples
-from butf.files import user_path
 from butf.networks.card import Card
 from butf.training.batch import Batch
 from butf.training.checkpoint import (
@@ -32,22 +32,17 @@ from butf.training.optimiser import parameter_groups
 from butf.training.previews import Previews, due
 from butf.training.provenance import fingerprint
 from butf.training.recipes import build_recipe
-from butf.training.replay import Replay, replayable
+from butf.training.replay import Beside, Replay, replayable
 from butf.training.result import Result
 from butf.training.session import StopFlag, StopRequested
 from butf.training.shared_norm import share_statistics
-from butf.training.start import start_from
+from butf.training.start import find_data, start_from
 from butf.training.validation import Validation
 from butf.training.words import check_whitens, learn_whitening, learn_words
 
 LOG_EVERY = 10
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
-
-
-def find_data(name: str) -> Path:
-    """The data set of that name, or the folder itself."""
-    return find_datasets().get(name, user_path(name))
 
 
 class Trainer:
@@ -69,6 +64,8 @@ class Trainer:
             check_whitens(self.recipe.network, config.whiten, self.feed.samples)
         self.start = self._start_from(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
+        self.beside = Beside() if device.type == "cuda" else None
+        self._unsaid: Callable[[], None] | None = None
         self.validation = self._validation(VAL_QUERIES)
         self.previews = Previews(run.previews_path, self.frames, self.feed.size, encoding, config.seed)
         self.result = Result(run, config, self.frames, self.feed, self.start)
@@ -167,6 +164,7 @@ class Trainer:
             self.recipe.progress = self.progress.step / self.config.steps
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
             terms.add(self._descend(batch))
+            self._report()  # of the steps before, now that a GPU has another one to do while their numbers are read
             self.progress.step += 1
             seen = batch.count + (batch.extra.count if batch.extra else 0)
             self.progress.images += seen
@@ -176,11 +174,15 @@ class Trainer:
             started = now
             bar.update()
             if self.progress.step % LOG_EVERY == 0 or self.progress.step == self.config.steps:
-                rate = images / (now - since)
-                self._report(terms.means(self.global_step), rate, bar)
+                self._unsaid = partial(
+                    self._say, terms, images / (now - since), float(self.scheduler.get_last_lr()[-1]), bar
+                )
                 terms = Terms()
                 images, since = 0, now
+            if self.beside is None or self.progress.step == self.config.steps:
+                self._report()
             if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
+                self._report()
                 terms.check(self.global_step)
                 self._validate()
                 since = time.perf_counter()
@@ -188,6 +190,7 @@ class Trainer:
                 self._preview()
             ending = ranks.most(stop.signal if stop else 0)  # once: between two looks a signal would end it unsaved
             if ending or self.progress.step % self.config.checkpoint_every == 0:
+                self._report()
                 terms.check(self.global_step)
                 self._save()
             if ending:
@@ -196,7 +199,8 @@ class Trainer:
     def _draw(self) -> Batch:
         if self.feed.tuples is not None:
             return self.feed.tuple_batch(self.rng, self.device, self.recipe.network, self._mined_part)
-        return self.feed.batch(self.rng, self.device, with_extra=self.progress.phase > 0)
+        draw = partial(self.feed.batch, self.rng, self.device, with_extra=self.progress.phase > 0)
+        return draw() if self.beside is None else self.beside(draw)
 
     @property
     def _mined_part(self) -> str:
@@ -248,8 +252,15 @@ class Trainer:
         if self.progress.phase > 0 and ranks.first():
             self.previews.write(self.global_step, self.recipe.network)
 
-    def _report(self, means: dict[str, float], rate: float, bar: "tqdm[NoReturn]") -> None:
-        self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[-1]})
+    def _report(self) -> None:
+        """Say what of the last steps is still unsaid; the run must stand where it stood after them."""
+        say, self._unsaid = self._unsaid, None
+        if say is not None:
+            say()
+
+    def _say(self, terms: Terms, rate: float, learning_rate: float, bar: "tqdm[NoReturn]") -> None:
+        means = terms.means(self.global_step)
+        self._log({**means, "images_per_s": round(rate, 2), "lr": learning_rate})
         self._say_status()
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
 
@@ -257,13 +268,9 @@ class Trainer:
         if not ranks.first():
             return
         place = {
-            "step": self.global_step,
-            "phase": self.phase,
-            "phase_index": self.progress.phase + 1,
-            "phases": len(self.recipe.phases),
-            "steps": self.total_steps,
-            "seconds": round(self.progress.seconds, 2),
-        }
+            "step": self.global_step, "steps": self.total_steps, "seconds": round(self.progress.seconds, 2),
+            "phase": self.phase, "phase_index": self.progress.phase + 1, "phases": len(self.recipe.phases),
+        }  # fmt: skip
         self.run.log_metrics(place | record)
 
     def _say_status(self) -> None:
@@ -273,9 +280,8 @@ class Trainer:
     def _save(self) -> None:
         progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes, "guessed": self.feed.guessed}
         if ranks.first():
-            save_checkpoint(
-                self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, progress, random_states(self.rng)
-            )
+            states, random = (self.recipe, self.optimizer, self.scheduler), random_states(self.rng)
+            save_checkpoint(self.run.checkpoint_path, *states, progress, random)
         ranks.most(0)  # no rank ends while another writes: the launcher would hurry it
         self._say_status()
 
