@@ -41,6 +41,7 @@ from butf.training.validation import Validation
 from butf.training.words import check_whitens, learn_whitening, learn_words
 
 LOG_EVERY = 10
+STATUS_EVERY_S = 0.5  # a status is waited for until it lies on the disk, for which a GPU has no time every ten steps
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
 
@@ -65,6 +66,7 @@ class Trainer:
         self.start = self._start_from(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
         self.beside = Beside() if device.type == "cuda" else None
+        self._said = 0.0
         self._unsaid: Callable[[], None] | None = None
         self.validation = self._validation(VAL_QUERIES)
         self.previews = Previews(run.previews_path, self.frames, self.feed.size, encoding, config.seed)
@@ -83,10 +85,6 @@ class Trainer:
         return self.recipe.phases[self.progress.phase]
 
     @property
-    def _in_last_phase(self) -> bool:
-        return self.progress.phase + 1 == len(self.recipe.phases)
-
-    @property
     def total_steps(self) -> int:
         """Optimiser steps of all training steps of this run."""
         return self.config.steps * (len(self.recipe.phases) - self.first_phase)
@@ -103,7 +101,7 @@ class Trainer:
         with tqdm(total=self.total_steps, initial=done, unit="step", disable=hidden) as bar:
             while True:
                 self._fit_phase(stop, bar)
-                if self._in_last_phase:
+                if self.phase == self.recipe.phases[-1]:
                     return  # `finish` measures recall.
                 self._validate()
                 self.progress.phase, self.progress.step = self.progress.phase + 1, 0
@@ -242,7 +240,7 @@ class Trainer:
         recall = self.validation.recall(network)
         self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
         self._preview()
-        if self._in_last_phase and recall.get("mean", -1.0) > progress.best:
+        if self.phase == self.recipe.phases[-1] and recall.get("mean", -1.0) > progress.best:
             if ranks.first():
                 self.result.write_best(network, self.result.card(network, recall, progress.images, progress.seconds))
             progress.best = recall["mean"]
@@ -261,7 +259,8 @@ class Trainer:
     def _say(self, terms: Terms, rate: float, learning_rate: float, bar: "tqdm[NoReturn]") -> None:
         means = terms.means(self.global_step)
         self._log({**means, "images_per_s": round(rate, 2), "lr": learning_rate})
-        self._say_status()
+        if time.perf_counter() - self._said > STATUS_EVERY_S:
+            self._say_status()
         bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
 
     def _log(self, record: dict[str, object]) -> None:
@@ -274,6 +273,7 @@ class Trainer:
         self.run.log_metrics(place | record)
 
     def _say_status(self) -> None:
+        self._said = time.perf_counter()
         if ranks.first():
             self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
 
