@@ -13,8 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 MATRIX, PRODUCTS = 8192, 20
 
 
-def use_of(work: Callable[[], object], launched: Callable[[], object], steps: int, peak: float) -> dict[str, float]:
-    """Of `steps` rounds of work in a row: `idle`, the share of their time in which the GPU computed and copied nothing,
+def use_of(
+    work: Callable[[], object], launched: Callable[[], object], steps: int, rounds: int, peak: float
+) -> dict[str, float]:
+    """Of the fastest round of `steps` times the work in a row: `idle`, the share of their time in which the GPU computed and copied nothing,
     `of_peak`, their products a second over `peak`, and the milliseconds of one.
 
     `launched` is the same work launched kernel by kernel: what is replayed from a graph, torch cannot count.
@@ -22,11 +24,7 @@ def use_of(work: Callable[[], object], launched: Callable[[], object], steps: in
     with FlopCounterMode(display=False) as counter:
         launched()
     torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(steps):
-        work()
-    torch.cuda.synchronize()
-    seconds = (time.perf_counter() - start) / steps
+    seconds = min(_seconds(work, steps) for _ in range(rounds)) / steps
     with profile(activities=[ProfilerActivity.CUDA]) as traced:
         for _ in range(steps):
             work()
@@ -38,6 +36,14 @@ def use_of(work: Callable[[], object], launched: Callable[[], object], steps: in
         "of_peak": round(counter.get_total_flops() / seconds / peak, 5),
         "ms": round(seconds * 1e3, 3),
     }
+
+
+def _seconds(work: Callable[[], object], steps: int) -> float:
+    start = time.perf_counter()
+    for _ in range(steps):
+        work()
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 @cache

@@ -95,6 +95,7 @@ def _measured(method: str, args: argparse.Namespace, clock: Clock) -> list[dict[
                     lambda: trainer._descend(trainer._draw()),
                     lambda: trainer._pull(trainer._draw()),
                     args.steps,
+                    args.rounds,
                     matrix_peak(),
                 )
             entries.append(entry | {"loop_over_network": round(rates["loop"] / rates["network"], 3)})
