@@ -16,8 +16,8 @@ MATRIX, PRODUCTS = 8192, 20
 def use_of(
     work: Callable[[], object], launched: Callable[[], object], steps: int, rounds: int, peak: float
 ) -> dict[str, float]:
-    """Of the fastest round of `steps` times the work in a row: `idle`, the share of their time in which the GPU computed and copied nothing,
-    `of_peak`, their products a second over `peak`, and the milliseconds of one.
+    """Of the fastest round of `steps` times the work in a row: `idle`, the share of their time in which the GPU
+    computed and copied nothing, `of_peak`, their products a second over `peak`, and the milliseconds of one.
 
     `launched` is the same work launched kernel by kernel: what is replayed from a graph, torch cannot count.
     """
