@@ -73,3 +73,15 @@ def test_nearest_matches_torch(old: tuple[int, int], new: tuple[int, int]) -> No
     values = np.random.default_rng(0).uniform(size=old)
     peer = torch.nn.functional.interpolate(torch.from_numpy(values)[None, None], new, mode="nearest-exact")[0, 0]
     np.testing.assert_array_equal(nearest(values, new[::-1]), peer.numpy())
+
+
+def test_what_is_gathered_is_what_items_hold(tiny_frames: Frames) -> None:
+    def samples() -> Samples:
+        return Samples(tiny_frames, tiny_frames.where(), (96, 64), default_encoding(tiny_frames))
+
+    rows = np.array([5, 0, 5, 3])
+    gathered, alone = samples().gathered(rows), samples()
+    for name, parts in zip(("image", "side", "valid"), gathered, strict=True):
+        assert all(torch.equal(part, alone[int(row)][name]) for part, row in zip(parts, rows, strict=True))
+    gathered[0].zero_()
+    assert alone[0]["image"].any(), "what is gathered may be changed"

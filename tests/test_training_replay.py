@@ -1,5 +1,6 @@
 """Steps that a GPU replays: what they may not do can be told without one, and that they are the same steps with one."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from butf.training.augmentation import Changes, changed
 from butf.training.batch import Batch, Extra
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.recipes import build_recipe
-from butf.training.replay import Replay, replayable
+from butf.training.replay import Beside, Replay, Replayed, replayable
 from butf.training.session import StopFlag
 from butf.training.trainer import GRADIENT_NORM, Trainer
 
@@ -121,3 +123,38 @@ def test_a_training_replayed_learns_as_one_launched_step_by_step(
     launched = losses("launched")
     # The first ten steps, of which seven are replayed, before differences of bfloat16 have grown.
     assert np.isclose(replayed[0], launched[0], rtol=0.05) and np.allclose(replayed, launched, rtol=0.3)
+
+
+def test_numbers_that_are_read_a_step_later_are_told_of_their_own_step(tiny_dataset: Path, tmp_path: Path) -> None:
+    def records(name: str, later: bool) -> list[dict]:
+        values = {"method": "image-only", "places": 3, "views": 2, "image_area": 64 * 64, "steps": 23}
+        often = {"data": str(tiny_dataset), "validate_every": 20, "checkpoint_every": 30, "refresh_every": 5}
+        config = TrainConfig.from_dict(values | often)
+        run = Run.create(str(tmp_path / name), config.as_dict(), ["butf", "train"])
+        trainer = Trainer(run, config, torch.device("cpu"))
+        trainer.beside = (lambda draw: draw()) if later else None  # as on a GPU
+        trainer.fit(StopFlag())
+        timed = ("seconds", "images_per_s")
+        return [{key: value for key, value in record.items() if key not in timed} for record in run.metrics()]
+
+    at_once = records("at-once", later=False)
+    assert [record["step"] for record in at_once if "loss" in record] == [10, 20, 23]
+    assert records("later", later=True) == at_once
+
+
+@gpu
+def test_changes_replayed_beside_a_step_are_those_that_the_cpu_makes() -> None:
+    beside, replayed = Beside(), Replayed(changed)
+    pairs = torch.zeros(COUNT, COUNT, dtype=torch.bool, device="cuda")
+
+    def draw(inputs: list[Tensor]) -> Batch:
+        return Batch(*replayed(*inputs), pairs, pairs)
+
+    for _ in range(7):
+        pictures = torch.rand(COUNT, 3, 64, 64), torch.rand(COUNT, 1, 16, 16), torch.rand(COUNT, 1, 16, 16) > 0.1
+        inputs = [*pictures, *Changes.drawn(COUNT, 3 * 64 * 64)]
+        there = [part.pin_memory() for part in inputs]
+        batch = beside(partial(draw, there))
+        for found, expected in zip((batch.images, batch.side, batch.valid), changed(*inputs), strict=True):
+            assert (found.cpu().float() - expected.float()).abs().mean() < 1e-3  # a pixel between two may be either
+    assert len(replayed.recorded) == 1
