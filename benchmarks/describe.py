@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def _tasks(model: Model, pictures: list[Image.Image], paths: list[Path], batch: 
         "folded": lambda: _each(model.deployed.network.describe_briefly, ready),
         "eager": lambda: _each(model.network.describe_briefly, ready),
         "describe": lambda: model.describe(pictures, batch),
-        "files": lambda: model.describe((read_image(path) for path in paths), batch),
+        "files": lambda: model.describe((partial(read_image, path) for path in paths), batch),
     }
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def _describe_all(data: Path) -> None:
     place = dict(zip(rows.tolist(), which.tolist(), strict=True))
     for name in MODELS:
         model = zoo.load(name)
-        known = model.describe(frames.image(int(i)) for i in firsts)
+        known = model.describe(partial(frames.image, int(i)) for i in firsts)
         table(frames, rows, model, "descriptors", (), lambda some, _, known=known: known[[place[int(i)] for i in some]])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def describe_all(model: Model, paths: list[Path], progress: Progress) -> np.ndar
     parts, turns = [], -(-len(paths) // (TURN * ranks.size()))
     for turn in range(turns):
         if mine := own[turn * TURN : (turn + 1) * TURN]:
-            parts.append(model.describe(map(read_image, mine), BATCH))
+            parts.append(model.describe((partial(read_image, path) for path in mine), BATCH))
         # In step, so that nobody waits long for the slowest, and all learn at once of one that fails.
         ranks.most(turn)
         progress(min(len(paths), (turn + 1) * TURN * ranks.size()), len(paths))

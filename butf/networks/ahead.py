@@ -1,35 +1,46 @@
-"""Pictures made ready in a thread of their own, a batch ahead of the network that works on the one before."""
+"""Work done in threads, ahead of whoever takes its results in order."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def batches_ahead(
-    images: Iterable[Image.Image], ready: Callable[[Image.Image], np.ndarray], batch: int
-) -> Iterator[np.ndarray]:
-    """The pictures as `ready` leaves them, stacked `(B, ...)` in their order: neighbours of one shape, `batch` at most.
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int) -> Iterator[Result]:
+    """What `work` makes of each item, in their order; made by so many threads, at most `ahead` items beyond the taken.
 
-    No batch reaches over a multiple of `batch` pictures, so that whoever begins at one finds the same batches.
-    Iterating over `images`, which is where files are decoded, and `ready` both happen in the thread. It is one batch
-    ahead and no more, so that memory holds two of them. What either raises is raised here, after the batches before.
+    `items` are taken in the caller's thread. What `work` raises is raised after the results before it; items that are
+    not begun by then, or when the caller leaves, are left.
     """
-    groups = _groups(map(ready, images), batch)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures-ahead") as thread:
-        coming = thread.submit(next, groups, None)
-        while (group := coming.result()) is not None:
-            coming = thread.submit(next, groups, None)
-            yield group
+    coming: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
+        try:
+            for item in items:
+                coming.append(pool.submit(work, item))
+                if len(coming) > ahead:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()
 
 
-def _groups(pictures: Iterator[np.ndarray], batch: int) -> Iterator[np.ndarray]:
+def batches(pictures: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Pictures stacked `(B, ...)` in their order: neighbours of one shape, `size` at most.
+
+    No batch reaches over a multiple of `size` pictures, so that whoever begins at one finds the same batches.
+    """
     waiting: list[np.ndarray] = []
     for number, picture in enumerate(pictures):
-        if waiting and (number % batch == 0 or picture.shape != waiting[0].shape):
+        if waiting and (number % size == 0 or picture.shape != waiting[0].shape):
             yield np.stack(waiting)
             waiting = []
         waiting.append(picture)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +19,7 @@ from torch import Tensor
 from butf.dataset.modalities import Encoding, Map
 from butf.errors import BadInput
 from butf.files import ASSETS, read_text, runs_dir, user_path
-from butf.networks.ahead import batches_ahead
+from butf.networks.ahead import batches, in_order
 from butf.networks.card import Card, parse_card
 from butf.networks.deployed import Deployed
 from butf.networks.description import Description, Network
@@ -30,6 +31,11 @@ RUNS = "runs/"
 STRIDE = 8
 OFF_THE_SHELF = "off-the-shelf"
 IMAGE_AREA = 160 * 120
+MOST_READERS = 16
+"""Threads that decode pictures for a GPU, one a core at most."""
+
+Picture = Image.Image | Callable[[], Image.Image]
+"""A picture, or what is called for one: a file that is decoded only when its turn comes."""
 
 
 @dataclass(frozen=True)
@@ -75,27 +81,33 @@ class Model:
 
     def prepare(self, image: Image.Image) -> Tensor:
         """A picture as the network takes it: `(3, H, W)` RGB in 0..1."""
-        return _unit(self._small(image)[None])[0]
+        return _unit(torch.from_numpy(self._small(image))[None])[0]
 
     def describe(
-        self, images: Iterable[Image.Image], batch: int = 16, progress: Callable[[int], None] | None = None
+        self, pictures: Iterable[Picture], batch: int = 16, progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Descriptors `(N, D)` float32 of pictures of any size, `batch` of one size at a time.
 
-        The pictures are taken in a thread, a batch ahead of the network: where `images` decodes files the network does
-        not wait for it. `progress` is told, in the caller's thread, after each batch how many pictures are done.
+        A picture that has to be called for, as to decode a file, is called for in a thread while the network works on
+        those before it. `progress` is told, in the caller's thread, after each batch how many pictures are done.
         """
         parts: list[np.ndarray] = []
         done = 0
-        for small in batches_ahead(images, self._small, batch):
-            parts.append(self._descriptors(_unit(small)).cpu().numpy())
+        for small in batches(in_order(self._small, pictures, self._readers, 2 * batch), batch):
+            parts.append(self._descriptors(small))
             done += len(small)
             if progress:
                 progress(done)
         return np.concatenate(parts) if parts else np.empty((0, self.card.descriptor_dim), np.float32)
 
-    def _small(self, image: Image.Image) -> np.ndarray:
+    @property
+    def _readers(self) -> int:
+        """Threads that make pictures ready: a GPU describes more than a core decodes."""
+        return min(MOST_READERS, os.cpu_count() or 1) if self.device.type == "cuda" else torch.get_num_threads()
+
+    def _small(self, picture: Picture) -> np.ndarray:
         """A picture at the network's size, `(H, W, 3)` uint8."""
+        image = opened(picture)
         return np.array(image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR))
 
     @torch.inference_mode()
@@ -128,17 +140,23 @@ class Model:
         return Map(encoding.modality, values, np.ones(values.shape, bool))
 
     @torch.inference_mode()
-    def _descriptors(self, images: Tensor) -> Tensor:
-        return self.deployed.descriptors(images.to(self.device))
+    def _descriptors(self, small: np.ndarray) -> np.ndarray:
+        """Descriptors `(B, D)` of pictures `(B, H, W, 3)` as `_small` leaves them."""
+        return self.deployed.descriptors(_unit(torch.from_numpy(small).to(self.device))).cpu().numpy()
 
     @torch.inference_mode()
     def _describe(self, images: Tensor) -> Description:
         return self.deployed.describe(images.to(self.device))
 
 
-def _unit(pictures: np.ndarray) -> Tensor:
+def opened(picture: Picture) -> Image.Image:
+    """The picture, called for where it is not there yet."""
+    return picture if isinstance(picture, Image.Image) else picture()
+
+
+def _unit(pictures: Tensor) -> Tensor:
     """Pictures `(B, H, W, 3)` uint8 as the network takes them: `(B, 3, H, W)` RGB in 0..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    return pictures.permute(0, 3, 1, 2).float() / 255
 
 
 def network_size(width: int, height: int, area: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def bank(
         if model.reads_side:
             return _measured(frames, rows, model, done, len(indices), progress)
         count = None if progress is None else lambda own: progress(done + own, len(indices))
-        return np.asarray(model.describe((frames.image(int(i)) for i in rows), progress=count), np.float32)
+        pictures = (partial(frames.image, int(i)) for i in rows)
+        return np.asarray(model.describe(pictures, progress=count), np.float32)
 
     modalities = (model.encoding.modality,) if model.reads_side else ()
     return table(frames, indices, model, "descriptors", modalities, describe, keep)

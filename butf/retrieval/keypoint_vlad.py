@@ -18,7 +18,7 @@ from butf.keypoints.features import Features
 from butf.networks.card import Card
 from butf.networks.netvlad import hard_assignment, residual_sums, visual_words, vlad
 from butf.networks.weights import read_weights, save_weights
-from butf.networks.zoo import off_the_shelf_card
+from butf.networks.zoo import Picture, off_the_shelf_card, opened
 
 WORDS = 64
 LIMIT = 256
@@ -74,12 +74,12 @@ class KeypointVLAD:
         )
 
     def describe(
-        self, images: Iterable[Image.Image], batch: int = 1, progress: Callable[[int], None] | None = None
+        self, pictures: Iterable[Picture], batch: int = 1, progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Descriptors `(N, K D)` float32 of pictures of any size; `progress` is told how many are done."""
         rows = []
-        for image in images:
-            rows.append(self.aggregate(self.extractor.extract(image, LIMIT)))
+        for picture in pictures:
+            rows.append(self.aggregate(self.extractor.extract(opened(picture), LIMIT)))
             if progress:
                 progress(len(rows))
         return np.stack(rows) if rows else np.empty((0, self.centres.numel()), np.float32)
