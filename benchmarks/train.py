@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from benchmarks._gpu import matrix_peak, use_of
 from butf.commands.common import add_data, add_device, add_json, at_least_one, find_dataset, text_table, write_result
@@ -137,7 +136,7 @@ def _loop(trainer: Trainer, steps: int, clock: Clock) -> float:
     _warm(trainer)
     object.__setattr__(trainer.config, "steps", steps + 1)
     start = clock()
-    trainer._fit_phase(StopFlag(), tqdm(disable=True))
+    trainer._fit_phase(StopFlag())
     seconds = (clock() - start) / steps
     object.__setattr__(trainer.config, "steps", wanted)
     trainer._enter_phase()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 import torch
-from torch import nn
-from tqdm import tqdm
+from torch import Tensor, nn
 
 from butf.dataset.frames import Frames
 from butf.device import choose_device
@@ -26,9 +23,10 @@ from butf.networks.methods import count_parameters
 from butf.training.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
 from butf.training.folder import Run
 from butf.training.provenance import commit, versions
+from butf.training.reports import LOG_EVERY, Reports, Standing
 from butf.training.session import StopFlag, StopRequested, session
 from butf.training.start import find_data
-from butf.training.trainer import GRADIENT_NORM, LOG_EVERY
+from butf.training.trainer import GRADIENT_NORM
 
 JOINT_RATE = 0.25
 """The learning rate of the last phase relative to the others': its networks know their trade."""
@@ -74,6 +72,7 @@ class KeypointTrainer:
         self.recipe = KeypointRecipe(config)
         self.feed = KeypointFeed(config, self.frames, self.also)
         self.validation = KeypointValidation(self.frames, config.val_pairs)
+        self.reports = Reports(run, self._standing)
         self._enter_phase()
         if run.checkpoint_path.is_file():
             self._restore()
@@ -90,10 +89,10 @@ class KeypointTrainer:
 
     def fit(self, stop: StopFlag) -> None:
         """All phases from where the run stands. Raises StopRequested once `stop` is set and all is saved."""
-        self._say_status()
-        with tqdm(total=self.config.total_steps, initial=self.global_step, unit="step", disable=None) as bar:
+        self.reports.say_status()
+        with self.reports.bar():
             while True:
-                self._fit_phase(stop, bar)
+                self._fit_phase(stop)
                 if self.progress.phase + 1 == len(PHASES):
                     return  # `finish` measures.
                 self._validate()
@@ -114,6 +113,10 @@ class KeypointTrainer:
         write_keypoints(self.run.weights_path, network, card)
         write_atomic(self.run.card_path, card.text())
 
+    def _standing(self) -> Standing:
+        of_all = self.phase, self.progress.phase + 1, len(PHASES)
+        return Standing(self.global_step, self.config.total_steps, self.progress.seconds, *of_all)
+
     def _enter_phase(self) -> None:
         """Free the networks that this phase changes, freeze the rest, and begin a new optimiser."""
         self.recipe.requires_grad_(False).eval()
@@ -124,34 +127,34 @@ class KeypointTrainer:
             self.optimizer, rate, total_steps=self.config.steps_of(self.phase) + 1, pct_start=0.1
         )
 
-    def _fit_phase(self, stop: StopFlag, bar: tqdm[NoReturn]) -> None:
-        terms_since: defaultdict[str, list[float]] = defaultdict(list)
-        images, steps = 0, self.config.steps_of(self.phase)
-        since = started = time.perf_counter()
-        while self.progress.step < steps:
-            for name, value in self._descend().items():
-                terms_since[name].append(value)
+    def _fit_phase(self, stop: StopFlag) -> None:
+        self.reports.begin()
+        started = time.perf_counter()
+        while self.progress.step < self.config.steps_of(self.phase):
+            terms = self._descend()
+            now = time.perf_counter()
             self.progress.step += 1
             self.progress.images += 2 * self.config.pairs
-            images += 2 * self.config.pairs
-            now = time.perf_counter()
             self.progress.seconds += now - started
             started = now
-            bar.update()
-            if self.progress.step % LOG_EVERY == 0 or self.progress.step == steps:
-                self._report(terms_since, images / (now - since))
-                terms_since.clear()
-                images, since = 0, now
-            if self.progress.step % self.config.validate_every == 0 and self.progress.step < steps:
-                self._validate()
-                since = started = time.perf_counter()
-            ending = bool(stop)  # looked at once: a signal between two looks would end it without saving
-            if ending or self.progress.step % self.config.checkpoint_every == 0:
-                self._save()
-            if ending:
-                raise StopRequested(stop.signal)
+            self.reports.add(terms, 2 * self.config.pairs)
+            self._after_step(stop)
 
-    def _descend(self) -> dict[str, float]:
+    def _after_step(self, stop: StopFlag) -> None:
+        """Tell, measure and save what is due. Raises StopRequested once `stop` is set and all is saved."""
+        step, last = self.progress.step, self.progress.step == self.config.steps_of(self.phase)
+        if step % LOG_EVERY == 0 or last:
+            self.reports.tell(float(self.scheduler.get_last_lr()[-1]))
+        if step % self.config.validate_every == 0 and not last:
+            self._validate()
+            self.reports.begin()
+        ending = bool(stop)  # looked at once: a signal between two looks would end it without saving
+        if ending or step % self.config.checkpoint_every == 0:
+            self._save()
+        if ending:
+            raise StopRequested(stop.signal)
+
+    def _descend(self) -> dict[str, Tensor]:
         pairs = self.feed.draw(self.rng, self.recipe.sees_turned(self.phase))
         self.trained.train()
         terms = self.recipe.losses(self.phase, pairs)
@@ -163,37 +166,18 @@ class KeypointTrainer:
         nn.utils.clip_grad_norm_(self.trained.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.scheduler.step()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: value.detach() for name, value in terms.items()}
 
     def _validate(self) -> dict[str, dict[str, float]]:
         scores = self.validation.scores(self.recipe.network)
         mean = scores.get("mean", {})
-        self._log({"val_keypoints": scores, "val_matching_score": mean.get("matching_score")})
+        self.reports.log({"val_keypoints": scores, "val_matching_score": mean.get("matching_score")})
         return scores
-
-    def _report(self, terms: dict[str, list[float]], rate: float) -> None:
-        means = {name: round(float(np.mean(values)), 6) for name, values in terms.items()}
-        self._log({**means, "images_per_s": round(rate, 2), "lr": self.scheduler.get_last_lr()[-1]})
-        self._say_status()
-
-    def _log(self, record: dict[str, object]) -> None:
-        place = {
-            "step": self.global_step,
-            "phase": self.phase,
-            "phase_index": self.progress.phase + 1,
-            "phases": len(PHASES),
-            "steps": self.config.total_steps,
-            "seconds": round(self.progress.seconds, 2),
-        }
-        self.run.log_metrics(place | record)
-
-    def _say_status(self) -> None:
-        self.run.write_status(state="running", step=self.global_step, steps=self.config.total_steps, phase=self.phase)
 
     def _save(self) -> None:
         rng = random_states(self.rng)
         save_checkpoint(self.run.checkpoint_path, self.recipe, self.optimizer, self.scheduler, vars(self.progress), rng)
-        self._say_status()
+        self.reports.say_status()
 
     def _restore(self) -> None:
         saved = load_checkpoint(self.run.checkpoint_path)

@@ -1,14 +1,11 @@
 """The training loop: draws batches, descends the recipe's loss, measures, saves, stops when asked, resumes."""
 
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from butf import ranks
 from butf.dataset.frames import Frames
@@ -27,12 +24,12 @@ from butf.training.checkpoint import (
 from butf.training.config import TrainConfig
 from butf.training.feed import Feed
 from butf.training.folder import Run
-from butf.training.metrics import Terms
 from butf.training.optimiser import parameter_groups
 from butf.training.previews import Previews, due
 from butf.training.provenance import fingerprint
 from butf.training.recipes import build_recipe
 from butf.training.replay import Beside, Replay, replayable
+from butf.training.reports import LOG_EVERY, Reports, Standing
 from butf.training.result import Result
 from butf.training.session import StopFlag, StopRequested
 from butf.training.shared_norm import share_statistics
@@ -40,8 +37,6 @@ from butf.training.start import find_data, start_from
 from butf.training.validation import Validation
 from butf.training.words import check_whitens, learn_whitening, learn_words
 
-LOG_EVERY = 10
-STATUS_EVERY_S = 0.5  # a status is waited for until it lies on the disk, for which a GPU has no time every ten steps
 VAL_QUERIES = 60
 GRADIENT_NORM = 5.0
 
@@ -66,8 +61,7 @@ class Trainer:
         self.start = self._start_from(config.start_from) if config.start_from else None
         self.first_phase = self.progress.phase
         self.beside = Beside() if device.type == "cuda" else None
-        self._said = 0.0
-        self._unsaid: Callable[[], None] | None = None
+        self.reports = Reports(run, self._standing, told=ranks.first())
         self.validation = self._validation(VAL_QUERIES)
         self.previews = Previews(run.previews_path, self.frames, self.feed.size, encoding, config.seed)
         self.result = Result(run, config, self.frames, self.feed, self.start)
@@ -96,11 +90,10 @@ class Trainer:
 
     def fit(self, stop: StopFlag) -> None:
         """All training steps from where the run stands. Raises StopRequested once `stop` is set and all is saved."""
-        self._say_status()
-        done, hidden = self.global_step, not ranks.first() or None
-        with tqdm(total=self.total_steps, initial=done, unit="step", disable=hidden) as bar:
+        self.reports.say_status()
+        with self.reports.bar():
             while True:
-                self._fit_phase(stop, bar)
+                self._fit_phase(stop)
                 if self.phase == self.recipe.phases[-1]:
                     return  # `finish` measures recall.
                 self._validate()
@@ -119,7 +112,11 @@ class Trainer:
         self._preview()
         if ranks.first():
             self.result.write(network, self.result.card(network, recall, progress.images, progress.seconds))
-        self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+        self.reports.log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+
+    def _standing(self) -> Standing:
+        of_all = self.phase, self.progress.phase + 1, len(self.recipe.phases)
+        return Standing(self.global_step, self.total_steps, self.progress.seconds, *of_all)
 
     def _validation(self, queries: int | None = None) -> Validation:
         encoding = self.feed.encoding if self.recipe.network.reads_side else None
@@ -150,49 +147,45 @@ class Trainer:
         parameters = [parameter for group in groups for parameter in group["params"]]
         self.replay = Replay(self._pull, parameters) if on_gpu and replayable(self.config) else None
 
-    def _fit_phase(self, stop: StopFlag, bar: "tqdm[NoReturn]") -> None:
-        terms, images = Terms(), 0
+    def _fit_phase(self, stop: StopFlag) -> None:
         if self.progress.step == 0:
             self._preview()
-        since = started = time.perf_counter()
+        self.reports.begin()
+        started = time.perf_counter()
         while self.progress.step < self.config.steps:
             if self.progress.step % self.config.refresh_every == 0:
                 self._refresh()
             batch = self._draw()
             self.recipe.progress = self.progress.step / self.config.steps
             self.recipe.measure_gradients = (self.progress.step + 1) % LOG_EVERY == 0
-            terms.add(self._descend(batch))
-            self._report()  # of the steps before, now that a GPU has another one to do while their numbers are read
-            self.progress.step += 1
+            terms = self._descend(batch)
             seen = batch.count + (batch.extra.count if batch.extra else 0)
-            self.progress.images += seen
-            images += seen
             now = time.perf_counter()
+            self.progress.step += 1
+            self.progress.images += seen
             self.progress.seconds += now - started
             started = now
-            bar.update()
-            if self.progress.step % LOG_EVERY == 0 or self.progress.step == self.config.steps:
-                self._unsaid = partial(
-                    self._say, terms, images / (now - since), float(self.scheduler.get_last_lr()[-1]), bar
-                )
-                terms = Terms()
-                images, since = 0, now
-            if self.beside is None or self.progress.step == self.config.steps:
-                self._report()
-            if self.progress.step % self.config.validate_every == 0 and self.progress.step < self.config.steps:
-                self._report()
-                terms.check(self.global_step)
-                self._validate()
-                since = time.perf_counter()
-            elif due(self.progress.step):
-                self._preview()
-            ending = ranks.most(stop.signal if stop else 0)  # once: between two looks a signal would end it unsaved
-            if ending or self.progress.step % self.config.checkpoint_every == 0:
-                self._report()
-                terms.check(self.global_step)
-                self._save()
-            if ending:
-                raise StopRequested(ending)
+            self.reports.add(terms, seen)
+            self._after_step(stop)
+
+    def _after_step(self, stop: StopFlag) -> None:
+        """Tell, measure and save what is due. Raises StopRequested once `stop` is set and all is saved."""
+        step, last = self.progress.step, self.progress.step == self.config.steps
+        if step % LOG_EVERY == 0 or last:
+            on_gpu = self.beside is not None
+            self.reports.tell(float(self.scheduler.get_last_lr()[-1]), later=on_gpu and not last)
+        if step % self.config.validate_every == 0 and not last:
+            self.reports.settle()
+            self._validate()
+            self.reports.begin()
+        elif due(step):
+            self._preview()
+        ending = ranks.most(stop.signal if stop else 0)  # once: between two looks a signal would end it unsaved
+        if ending or step % self.config.checkpoint_every == 0:
+            self.reports.settle()
+            self._save()
+        if ending:
+            raise StopRequested(ending)
 
     def _draw(self) -> Batch:
         if self.feed.tuples is not None:
@@ -233,12 +226,12 @@ class Trainer:
         if self.recipe.guesses and self.progress.phase > 0 and self.progress.step > 0:
             self.recipe.eval()
             right = self.feed.guess_places(self.recipe.guide, self.device)
-            self._log({"guesses_right": round(right, 4)})
+            self.reports.log({"guesses_right": round(right, 4)})
 
     def _validate(self) -> None:
         network, progress = self.recipe.network, self.progress
         recall = self.validation.recall(network)
-        self._log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
+        self.reports.log({"val_recall": recall, "val_recall_mean": recall.get("mean")})
         self._preview()
         if self.phase == self.recipe.phases[-1] and recall.get("mean", -1.0) > progress.best:
             if ranks.first():
@@ -250,40 +243,13 @@ class Trainer:
         if self.progress.phase > 0 and ranks.first():
             self.previews.write(self.global_step, self.recipe.network)
 
-    def _report(self) -> None:
-        """Say what of the last steps is still unsaid; the run must stand where it stood after them."""
-        say, self._unsaid = self._unsaid, None
-        if say is not None:
-            say()
-
-    def _say(self, terms: Terms, rate: float, learning_rate: float, bar: "tqdm[NoReturn]") -> None:
-        means = terms.means(self.global_step)
-        self._log({**means, "images_per_s": round(rate, 2), "lr": learning_rate})
-        if time.perf_counter() - self._said > STATUS_EVERY_S:
-            self._say_status()
-        bar.set_postfix_str(f"{self.phase}: loss {means['loss']:.3f}, {rate:.0f} images/s")
-
-    def _log(self, record: dict[str, object]) -> None:
-        if not ranks.first():
-            return
-        place = {
-            "step": self.global_step, "steps": self.total_steps, "seconds": round(self.progress.seconds, 2),
-            "phase": self.phase, "phase_index": self.progress.phase + 1, "phases": len(self.recipe.phases),
-        }  # fmt: skip
-        self.run.log_metrics(place | record)
-
-    def _say_status(self) -> None:
-        self._said = time.perf_counter()
-        if ranks.first():
-            self.run.write_status(state="running", step=self.global_step, steps=self.total_steps, phase=self.phase)
-
     def _save(self) -> None:
         progress = {**vars(self.progress), "look_alikes": self.feed.places.look_alikes, "guessed": self.feed.guessed}
         if ranks.first():
             states, random = (self.recipe, self.optimizer, self.scheduler), random_states(self.rng)
             save_checkpoint(self.run.checkpoint_path, *states, progress, random)
         ranks.most(0)  # no rank ends while another writes: the launcher would hurry it
-        self._say_status()
+        self.reports.say_status()
 
     def _restore(self, checkpoint: bytes) -> None:
         saved = parse_checkpoint(checkpoint, self.run.checkpoint_path)
