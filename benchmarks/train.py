@@ -1,10 +1,10 @@
 """Pictures trained on a second, beside what its parts allow: drawing batches alone, and the network alone.
 
-`loop` is the trainer's own, with its search for hard negatives, log and status; `step` is drawing and descending and
-nothing else; `loading` only draws batches (from memory, augmented); `network` only descends, on one batch.
-`decoding` is the first reading of a picture and its depth from disk, which each costs once a run. Parts are timed in
-turns and the best round of each counts; the goal is a loop at 90 % of the network alone. With one thread seconds are
-those of the processor, which others at work hardly change.
+`loop` is the trainer's own, with log, status, and its search for hard negatives and previews as often as a run has
+them; `step` is drawing and descending and nothing else; `loading` only draws batches (from memory, augmented);
+`network` only descends, on one batch. `decoding` is the first reading of a picture and its depth from disk, which each
+costs once a run. Parts are timed in turns and the best round of each counts; the goal is a loop at 90 % of the network
+alone. With one thread seconds are those of the processor, which others at work hardly change.
 
 On a GPU it is also told how long the card had nothing to do while steps were drawn and descended, and which share they
 make of what it reaches in products of large bf16 matrices.
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -32,6 +33,7 @@ from butf.training import trainer as trainer_module
 from butf.training.config import TrainConfig
 from butf.training.folder import Run
 from butf.training.memory import keep_freed
+from butf.training.previews import due
 from butf.training.replay import WARM_UP
 from butf.training.session import StopFlag
 from butf.training.trainer import Trainer
@@ -124,24 +126,33 @@ def _rates(trainer: Trainer, steps: int, rounds: int, clock: Clock) -> dict[str,
 
 
 def _loop(trainer: Trainer, steps: int, clock: Clock) -> float:
-    """Seconds a step of the trainer's own loop, over `steps` of them at the place where hard negatives are sought."""
-    every = trainer.config.refresh_every
+    """Seconds a step of the trainer's own loop over `steps` of them.
+
+    What comes once in many steps, the search for hard negatives and previews, is measured apart and counts as often as
+    in a run: a loop of a few steps must not bear all of it.
+    """
+    wanted, previews = trainer.config.steps, sum(map(due, range(trainer.config.steps + 1)))
     trainer.progress.step = 0
-    start = clock()
-    trainer._refresh()
-    sought = (clock() - start) / every  # a loop shorter than `every` must not bear all of it
-    trainer.progress.step, wanted = 1, trainer.config.steps
+    sought = _seconds(trainer._refresh, clock) / trainer.config.refresh_every
+    trainer._preview()  # the first one of a run loads what the others use
+    shown = _seconds(trainer._preview, clock) * previews / wanted
+    trainer.progress.step = 1
     object.__setattr__(trainer.config, "steps", steps + 2 * WARMING)
     trainer._enter_phase()
     _warm(trainer)
     object.__setattr__(trainer.config, "steps", steps + 1)
-    start = clock()
-    trainer._fit_phase(StopFlag())
-    seconds = (clock() - start) / steps
+    with patch.object(trainer_module, "due", lambda step: False):
+        seconds = _seconds(lambda: trainer._fit_phase(StopFlag()), clock) / steps
     object.__setattr__(trainer.config, "steps", wanted)
     trainer._enter_phase()
     _warm(trainer)
-    return seconds + sought
+    return seconds + sought + shown
+
+
+def _seconds(work: Callable[[], object], clock: Clock) -> float:
+    start = clock()
+    work()
+    return clock() - start
 
 
 def _warm(trainer: Trainer) -> None:
