@@ -23,7 +23,6 @@ from butf.training import feed as feed_module
 from butf.training.augmentation import (
     Changes,
     affine_grid,
-    augment,
     changed,
     normal,
     random_light,
@@ -285,7 +284,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(
     tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run(tiny_dataset, "nan", method="image-only")
-    monkeypatch.setattr(feed_module, "augment", lambda images, side, valid, share: (images * float("nan"), side, valid))
+    monkeypatch.setattr(feed_module, "changed", lambda images, side, valid, *_: (images * float("nan"), side, valid))
     with pytest.raises(BadInput, match="the loss is nan at step 0; lower learning_rate"):
         train(run)
 
@@ -480,7 +479,7 @@ def test_what_augmentation_does_faster_is_what_torch_does() -> None:
 def test_augmentation_keeps_pictures_pictures_and_masks_masks() -> None:
     torch.manual_seed(0)
     images, side, valid = torch.rand(8, 3, 64, 96), torch.rand(8, 1, 16, 24), torch.rand(8, 1, 16, 24) > 0.5
-    seen, moved, mask = augment(images, side, valid)
+    seen, moved, mask = changed(images, side, valid, *Changes.drawn(8, images[0].numel()))
     assert seen.shape == images.shape and seen.min() >= 0 and seen.max() <= 1
     assert mask.dtype == torch.bool and set(moved.unique().tolist()) <= set(side.unique().tolist())
     assert not torch.allclose(seen, images)

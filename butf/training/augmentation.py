@@ -52,17 +52,6 @@ class Changes(NamedTuple):
         return Changes._make(part[share.rows] for part in self)
 
 
-def augment(images: Tensor, side: Tensor, valid: Tensor, share: Share | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Change pictures `(B, 3, H, W)` in 0..1 and, with the same geometry, their side maps `(B, 1, h, w)`.
-
-    Where the pictures are but a `share` of the batch, changes are drawn for all of it, so that each picture is changed
-    alike whoever has it.
-    """
-    share = share or Share(0, len(images), len(images))
-    changes = Changes.drawn(share.count, images[0].numel()).of(share)
-    return changed(images, side, valid, *(sent(part, images.device) for part in changes))
-
-
 def changed(
     images: Tensor, side: Tensor, valid: Tensor, transform: Tensor, light: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,8 +15,8 @@ from butf.errors import BadInput
 from butf.networks import zoo
 from butf.networks.description import Network
 from butf.ranks import Share
-from butf.training.augmentation import Changes, augment, changed
-from butf.training.batch import Batch, Extra, in_unit, taken
+from butf.training.augmentation import Changes, changed
+from butf.training.batch import Batch, Extra, in_unit
 from butf.training.config import TrainConfig
 from butf.training.guesses import UNKNOWN, guess_places
 from butf.training.mining import PlaceBatches
@@ -134,17 +134,21 @@ class Feed:
     def _changed(
         self, samples: Samples, rows: np.ndarray, share: Share, device: torch.device
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows of `samples`, a share of a batch, as `augment` changes them: pictures, side maps and masks."""
-        if device.type != "cuda":
-            return augment(*taken(samples, rows, device), share)
-        pictures = samples.gathered(rows, pinned=True)
+        """Rows of `samples`, a share of a batch, changed: pictures, side maps and masks.
+
+        Changes are drawn for the whole batch, so that each picture is changed alike whoever has it.
+        """
+        on_gpu = device.type == "cuda"
+        pictures = samples.gathered(rows, pinned=on_gpu)
         changes = Changes.drawn(share.count, pictures[0][0].numel()).of(share)
+        if not on_gpu:
+            return _bytes_changed(*pictures, *changes)
         images, side, valid = self._replayed(*pictures, *(part.pin_memory() for part in changes))
         return images, side, valid
 
     @cached_property
     def _replayed(self) -> Replayed:
-        return Replayed(lambda images, *others: changed(in_unit(images), *others))
+        return Replayed(_bytes_changed)
 
     def _labelled_rows(self) -> np.ndarray:
         frames = self.frames
@@ -173,6 +177,10 @@ class Feed:
     def _samples(self, rows: np.ndarray, encoding: Encoding | None) -> Samples:
         key = (self.frames.root, rows.tobytes(), self.size, encoding, self.config.modality)
         return self._decoded.setdefault(key, Samples(self.frames, rows, self.size, encoding, self.config.modality))
+
+
+def _bytes_changed(images: Tensor, *others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return changed(in_unit(images), *others)
 
 
 def pictures_in_batch(config: TrainConfig) -> int:
