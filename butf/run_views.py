@@ -63,7 +63,7 @@ def _given(frames: Frames, row: int | None, modality: str, scale: Scale | None) 
         return [], None
     name = frames.frame[row]
     try:
-        picture, true = data_uri(thumbnail(frames.image(row), WIDE)), frames.modality(row, modality)
+        picture, true = data_uri(thumbnail(frames.image(row, least=2 * WIDE), WIDE)), frames.modality(row, modality)
     except BadInput:
         return [], None
     tiles = [Tile(picture, "picture", "", f"The val picture {name}")]

@@ -220,7 +220,7 @@ def verdict(result: QueryResult) -> str:
 
 def picture_uri(frames: Frames, i: int, width: int = 240) -> str:
     """Frame i's picture as a small JPEG in a data URI."""
-    return data_uri(thumbnail(frames.image(i), width))
+    return data_uri(thumbnail(frames.image(i, least=2 * width), width))
 
 
 def _picture(frames: Frames, entry: Candidate, picture: Callable[[int], str]) -> Card:

@@ -197,8 +197,15 @@ def test_picture_gone_after_loading(tiny_frames: Frames) -> None:
 
 def test_picture_of_another_size_than_the_camera(tiny_frames: Frames) -> None:
     Image.new("RGB", (64, 96)).save(tiny_frames.image_path(0))
-    with pytest.raises(BadInput, match=r"000000\.jpg is 64x96; expected 96x64 as the camera"):
-        tiny_frames.image(0)
+    for least in (None, 8):
+        with pytest.raises(BadInput, match=r"000000\.jpg is 64x96; expected 96x64 as the camera"):
+            tiny_frames.image(0, least=least)
+
+
+def test_picture_that_would_have_the_cameras_size_only_when_decoded_smaller(tiny_frames: Frames) -> None:
+    Image.new("RGB", (8 * 96, 8 * 64)).save(tiny_frames.image_path(0))
+    with pytest.raises(BadInput, match=r"000000\.jpg is 768x512; expected 96x64 as the camera"):
+        tiny_frames.image(0, least=20)
 
 
 def test_truncated_picture(tiny_frames: Frames) -> None:

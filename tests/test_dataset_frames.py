@@ -229,6 +229,14 @@ def test_noise_is_declared_clean_on_disk_and_always_the_same(tiny_dataset: Path)
     assert frames.image(day).tobytes() == Image.open(frames.image_path(day)).convert("RGB").tobytes()
 
 
+def test_a_picture_is_read_no_finer_than_needed_unless_noise_is_declared(tiny_dataset: Path) -> None:
+    edit_json(tiny_dataset / "dataset.json", noise={"rgb": {"night": 0.02}})
+    frames = Frames.load(tiny_dataset)
+    night, day = 24, 0
+    assert frames.image(day, least=16).size == (24, 16)
+    assert frames.image(night, least=16).tobytes() == frames.image(night).tobytes()
+
+
 def test_reflectance_noise_leaves_unmeasured_pixels_alone(tiny_dataset: Path) -> None:
     edit_json(tiny_dataset / "dataset.json", modalities={"reflectance": {}}, noise={"reflectance": 0.05})
     pixels = np.full((64, 96), 128, np.uint8)

@@ -125,6 +125,57 @@ def test_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
     assert np.asarray(files.read_image(tmp_path / "x.png"))[0, :, 0].tolist() == [0, 128, 255]
 
 
+def smooth(width: int, height: int) -> Image.Image:
+    """A picture without fine detail, which is what a small one keeps of a large one."""
+    x, y = np.meshgrid(np.linspace(0, 9, width), np.linspace(0, 7, height))
+    waves = np.stack([np.sin(x), np.cos(y), np.sin(x + y)], axis=2)
+    return Image.fromarray((127 + 120 * waves).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "expected"),
+    [
+        ((640, 480), 60, (80, 60)),
+        ((640, 480), 61, (160, 120)),
+        ((640, 480), 240, (320, 240)),
+        ((640, 480), 241, (640, 480)),
+        ((644, 484), 60, (161, 121)),  # an eighth would be 80.5 pixels wide
+        ((645, 480), 60, (645, 480)),
+    ],
+)
+def test_a_jpeg_is_decoded_smaller_where_its_proportions_stay(
+    tmp_path: Path, size: tuple[int, int], least: int, expected: tuple[int, int]
+) -> None:
+    smooth(*size).save(tmp_path / "x.jpg", quality=95)
+    whole, found = files.read_image(tmp_path / "x.jpg"), files.read_image(tmp_path / "x.jpg", least=least)
+    assert (whole.size, found.size) == (size, expected)
+    small = np.asarray(whole.resize(expected, Image.Resampling.BOX), int)
+    assert np.abs(small - np.asarray(found)).max() <= 12 and np.abs(small - np.asarray(found)).mean() < 1.5
+
+
+def test_a_png_keeps_its_size_however_little_is_needed(tmp_path: Path) -> None:
+    smooth(640, 480).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(files.read_image(tmp_path / "x.png", least=10), smooth(640, 480))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_jpeg_decoded_smaller_is_upright_and_its_header_tells_the_size(tmp_path: Path, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    smooth(640, 480).save(tmp_path / "x.jpg", quality=95, exif=exif)
+    whole, found = files.read_image(tmp_path / "x.jpg"), files.read_image(tmp_path / "x.jpg", least=100)
+    assert files.image_size(tmp_path / "x.jpg") == whole.size == (4 * found.width, 4 * found.height)
+    small = np.asarray(whole.resize(found.size, Image.Resampling.BOX), int)
+    assert np.abs(small - np.asarray(found)).mean() < 1.5
+
+
+def test_a_truncated_jpeg_is_named_when_decoded_smaller(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(jpeg((640, 480))[:9000])
+    with pytest.raises(BadInput, match="truncated or damaged"):
+        files.read_image(path, least=60)
+
+
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")

@@ -1,6 +1,7 @@
 """Loading models by name: what is shipped, what is foreign, broken or unknown."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from butf import files
+from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding
+from butf.dataset.pictures import fine_enough
 from butf.errors import BadInput
+from butf.files import read_image
 from butf.networks import zoo
 from butf.networks.card import Card, card_text, parse_card
 from butf.networks.folding import folded
@@ -50,6 +55,18 @@ def test_descriptors_do_not_depend_on_the_batch(checkpoint: Path) -> None:
     model = zoo.load(str(checkpoint))
     images = [picture(seed=seed) for seed in range(5)]
     np.testing.assert_allclose(model.describe(images, batch=5), model.describe(images, batch=1), atol=1e-5)
+
+
+def test_a_large_photo_is_read_smaller_and_described_alike(tmp_path: Path) -> None:
+    model = zoo.load("bu-tf")
+    town = Frames.load(files.ASSETS / "town")
+    here, elsewhere = tmp_path / "here.jpg", tmp_path / "elsewhere.jpg"
+    for path, row in ((here, 0), (elsewhere, 60)):
+        town.image(row).resize((2048, 1536), Image.Resampling.BICUBIC).save(path, quality=95)
+    assert read_image(here, least=fine_enough(model.card.image_area)).size == (512, 384)
+    read = model.describe([partial(read_image, here), partial(read_image, elsewhere)])
+    whole = model.describe([read_image(here), read_image(elsewhere)])
+    assert np.linalg.norm(read - whole, axis=1).max() < 0.05 * np.linalg.norm(whole[0] - whole[1])
 
 
 def test_reconstruction_has_the_pictures_size_and_metres(checkpoint: Path) -> None:

@@ -18,7 +18,7 @@ from butf.dataset.noise import add_noise, level
 from butf.dataset.pictures import expected, has_picture, picture_file, picture_files
 from butf.dataset.poses import angles_deg
 from butf.errors import BadInput
-from butf.files import data_dirs, read_image, write_json
+from butf.files import data_dirs, image_size, read_image, write_json
 
 __all__ = ["Camera", "Frames", "PlaceRule", "Traversal", "find_datasets", "write_frames"]
 
@@ -139,20 +139,20 @@ class Frames:
         """Where the pictures of many frames lie, as strings; `BadInput` when there is one that has none."""
         return picture_files(self.root, self.frame[indices].tolist())
 
-    def image(self, i: int) -> Image.Image:
+    def image(self, i: int, least: int | None = None) -> Image.Image:
         """Frame i's picture as RGB, with the sensor noise that dataset.json declares (the same on every call).
 
-        Raises `BadInput` when it is missing, truncated or of a size that no camera of the data set has.
+        `least`: see `read_image`; a picture with noise always has its size. Raises `BadInput` when it is missing,
+        truncated or of a size that no camera of the data set has.
         """
         path = self.image_path(i)
-        picture = read_image(path)
-        sizes = [(camera.width, camera.height) for camera in self.cameras]
-        if sizes and picture.size not in sizes:
-            expected = " or ".join(f"{width}x{height}" for width, height in sizes)
-            raise BadInput(
-                f"{path} is {picture.width}x{picture.height}; expected {expected} as the camera in dataset.json"
-            )
         std = level(self.noise, "rgb", str(self.condition[i]))
+        picture = read_image(path, least=least if std == 0 else None)
+        sizes = [(camera.width, camera.height) for camera in self.cameras]
+        width, height = picture.size if least is None or not sizes else image_size(path)
+        if sizes and (width, height) not in sizes:
+            expected = " or ".join(f"{camera_width}x{camera_height}" for camera_width, camera_height in sizes)
+            raise BadInput(f"{path} is {width}x{height}; expected {expected} as the camera in dataset.json")
         return picture if std == 0 else Image.fromarray(add_noise(np.asarray(picture), std, f"{self.frame[i]} rgb"))
 
     def modality_path(self, i: int, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,11 @@ def has_picture(root: Path, frames: Sequence[str]) -> np.ndarray:
     """Which frames have a picture, `(N,)` bool."""
     suffix = _listed(root, frames)
     return np.array([frame in suffix for frame in frames], bool)
+
+
+def fine_enough(area: int) -> int:
+    """The `least` of `read_image` for a picture that is made `area` pixels small: its sides are still twice as long."""
+    return 2 * math.ceil(math.sqrt(area))
 
 
 def expected(frame: str) -> str:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from butf.dataset.frames import Frames
 from butf.dataset.modalities import Encoding, Map
+from butf.dataset.pictures import fine_enough
 
 SIDE_STRIDE = 4
 
@@ -80,7 +81,7 @@ class Samples(Dataset[Sample]):
 
     def _fill(self, k: int) -> None:
         index = int(self.indices[k])
-        picture = self.frames.image(index)
+        picture = self.frames.image(index, least=fine_enough(self.size[0] * self.size[1]))
         if picture.size != self.size:
             picture = picture.resize(self.size, Image.Resampling.BILINEAR)
         self._images[k] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)

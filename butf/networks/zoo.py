@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from butf.dataset.modalities import Encoding, Map
+from butf.dataset.pictures import fine_enough
 from butf.errors import BadInput
 from butf.files import ASSETS, read_text, runs_dir, user_path
 from butf.networks.ahead import batches, in_order
@@ -34,8 +35,16 @@ IMAGE_AREA = 160 * 120
 MOST_READERS = 16
 """Threads that decode pictures for a GPU, one a core at most."""
 
-Picture = Image.Image | Callable[[], Image.Image]
-"""A picture, or what is called for one: a file that is decoded only when its turn comes."""
+
+class Reader(Protocol):
+    """Reads a picture when its turn comes: `Frames.image` or `read_image`, of which all else is given."""
+
+    def __call__(self, *, least: int | None) -> Image.Image:
+        """The picture; `least`: see `read_image`."""
+        ...
+
+
+Picture = Image.Image | Reader
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,8 @@ class Model:
     ) -> np.ndarray:
         """Descriptors `(N, D)` float32 of pictures of any size, `batch` of one size at a time.
 
-        A picture that has to be called for, as to decode a file, is called for in a thread while the network works on
-        those before it. `progress` is told, in the caller's thread, after each batch how many pictures are done.
+        What has yet to be read is read in threads while the network works on those before it, and no finer than it
+        needs. `progress` is told, in the caller's thread, after each batch how many pictures are done.
         """
         parts: list[np.ndarray] = []
         done = 0
@@ -107,7 +116,7 @@ class Model:
 
     def _small(self, picture: Picture) -> np.ndarray:
         """A picture at the network's size, `(H, W, 3)` uint8."""
-        image = opened(picture)
+        image = opened(picture, fine_enough(self.card.image_area))
         return np.array(image.convert("RGB").resize(self.size(*image.size), Image.Resampling.BILINEAR))
 
     @torch.inference_mode()
@@ -149,9 +158,9 @@ class Model:
         return self.deployed.describe(images.to(self.device))
 
 
-def opened(picture: Picture) -> Image.Image:
-    """The picture, called for where it is not there yet."""
-    return picture if isinstance(picture, Image.Image) else picture()
+def opened(picture: Picture, least: int | None = None) -> Image.Image:
+    """The picture, read where it is not there yet; `least`: see `read_image`."""
+    return picture if isinstance(picture, Image.Image) else picture(least=least)
 
 
 def _unit(pictures: Tensor) -> Tensor:
