@@ -31,6 +31,15 @@ def test_every_benchmark_is_listed_with_what_it_measures(capsys: pytest.CaptureF
     assert main(["nothing"]) == 2
 
 
+def test_photographs_are_described_alike_read_whole_and_no_finer(tiny_dataset: Path, tmp_path: Path) -> None:
+    ask = ["photos", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--width", "1536", "--images", "3"]
+    assert main([*ask, "--rounds", "1", "--json", str(tmp_path / "photos.json")]) == 0
+    report = json.loads((tmp_path / "photos.json").read_text())
+    [entry] = report["models"]
+    assert report["megapixels"] == 1.6 and set(entry["images_per_s"]) == set(report["thumbnail_s"])
+    assert 0 < entry["apart"] < 0.5
+
+
 def test_rates_are_told_beside_the_bare_trunk_and_a_reference(
     tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
