@@ -23,6 +23,7 @@ from butf.dataset.frames import Frames
 from butf.dataset.modalities import MODALITIES, default_encoding, read_map
 from butf.dataset.unpack import Limits, unpack
 from butf.errors import BadInput
+from butf.files import image_size, read_image
 from butf.importers.exif import read_exif
 from butf.importers.photo_roles import Choice
 from butf.importers.pictures import fault_of, picture_bytes
@@ -209,6 +210,8 @@ def _photo_file(path: Path) -> Callable[[bytes], object]:
         read_exif(path)
         if fault_of(path) == "":
             picture_bytes(path, upright=True)
+        read_image(path, least=3)
+        image_size(path)
 
     return run
 
