@@ -19,6 +19,8 @@ from butf.dataset.frames import Frames
 from butf.errors import BadInput
 
 NEIGHBOURS = 10
+MOST_SHOWN = 2000
+"""Pictures drawn at most."""
 PERPLEXITY = 30.0
 _START = 1e-4  # standard deviation of what t-SNE begins with: small, as its authors ask
 _BLOCK = 256  # rows of a table of distances worked on at once
@@ -83,19 +85,23 @@ def tsne(descriptors: np.ndarray, seed: int = 0) -> Projection:
         return _projection(table, method.fit_transform(table.astype(np.float32)), None)
 
 
-def kept_tsne(descriptors: np.ndarray) -> Projection:
-    """`tsne` of descriptors `(N, D)`, read from the cache where it was computed before."""
+def kept_tsne(descriptors: np.ndarray, keep: Path | None = None) -> Projection:
+    """`tsne` of descriptors `(N, D)`, from a file where it was computed before; `keep` also writes it there.
+
+    The shipped `assets/projections` are looked at first, then the cache. Raises `BadInput` where `keep` cannot be
+    written.
+    """
     table = _table(descriptors)
     key = hashlib.blake2b(table.astype(np.float32).tobytes(), digest_size=12, person=b"tsne 1").hexdigest()
-    path = files.cache_dir() / "projections" / f"tsne-{len(table)}-{key}.npz"
-    points = _read(path, len(table))
-    if points is not None:
-        return _projection(table, points, None)
-    found = tsne(table)
-    buffer = io.BytesIO()
-    np.savez(buffer, points=found.points)
-    with contextlib.suppress(BadInput):  # a cache that cannot be written costs time, not the result
-        files.write_atomic(path, buffer.getvalue())
+    name, cache = f"tsne-{len(table)}-{key}.npz", files.cache_dir() / "projections"
+    kept = (_read(folder / name, len(table)) for folder in (files.ASSETS / "projections", cache))
+    points = next((points for points in kept if points is not None), None)
+    found = tsne(table) if points is None else _projection(table, points, None)
+    if points is None:
+        with contextlib.suppress(BadInput):  # a cache that cannot be written costs time, not the result
+            files.write_atomic(cache / name, _packed(found.points))
+    if keep is not None:
+        files.write_atomic(keep / name, _packed(found.points))
     return found
 
 
@@ -154,6 +160,12 @@ def _read(path: Path, count: int) -> np.ndarray | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return points if points.shape == (count, 2) and np.isfinite(points).all() else None
+
+
+def _packed(points: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, points=points)
+    return buffer.getvalue()
 
 
 def _projection(table: np.ndarray, points: np.ndarray, explained: float | None) -> Projection:

@@ -9,14 +9,13 @@ from butf.background import Job
 from butf.figures.descriptor_map import Drawn, map_data
 from butf.files import REPO
 from butf.networks.zoo import Model
-from butf.projection import METHODS, NEIGHBOURS, shown_rows
+from butf.projection import METHODS, MOST_SHOWN, NEIGHBOURS, shown_rows
 from butf.retrieval.explore import SplitSearch
 from butf.shelf import Shelf
 from pages import loading, shared
 from pages.compare_gallery import explore_link
 from pages.compare_pairs import ask_pair
 
-MOST = 2000
 FEW = 3
 SOON_S = 0.5  # what is read from the cache is there by then
 HTML = (
@@ -49,8 +48,8 @@ def draw(choice: shared.Choice, models: Sequence[Model]) -> None:
             "Coloured by", ["condition", "place"], default="condition", required=True, key="colour", bind="query-params"
         )
     searches = loading.searches_of(choice, pair)
-    every = np.unique(np.concatenate([searches[0].database, searches[0].queries]))
-    rows = every[shown_rows(len(every), MOST)]
+    every = searches[0].pictures
+    rows = every[shown_rows(len(every), MOST_SHOWN)]
     if len(rows) < FEW:
         st.info("This split has too few pictures to draw their descriptors.", icon=":material/scatter_plot:")
         return
@@ -76,10 +75,7 @@ def job_of(choice: shared.Choice, model: Model, search: SplitSearch, rows: np.nd
     """The projection of a model's descriptors of some frames; PCA is waited for, t-SNE takes its time."""
 
     def make() -> Job:
-        known = np.concatenate([search.database, search.queries])
-        order = np.argsort(known, kind="stable")
-        table = np.concatenate([search.table, search.asked])[order[np.searchsorted(known[order], rows)]]
-        job = Job(lambda: METHODS[method](table))
+        job = Job(lambda: METHODS[method](search.descriptors_of(rows)))
         job.wait(SOON_S)
         return job
 

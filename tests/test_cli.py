@@ -210,6 +210,14 @@ def test_unknown_models_and_data_sets_list_the_known_ones(
     assert "'dusk'" in words and "test" in words
 
 
+def test_evaluate_keeps_maps_of_descriptors(tiny_dataset: Path, tmp_path: Path) -> None:
+    ask = ["evaluate", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--no-side"]
+    assert main([*ask, "--keep-maps", str(tmp_path / "maps")]) == 0
+    (path,) = (tmp_path / "maps").iterdir()
+    with np.load(path) as archive:
+        assert archive["points"].shape == (12, 2) and np.isfinite(archive["points"]).all()
+
+
 def test_evaluate_prints_a_table_and_writes_the_agreed_form(
     tiny_dataset: Path, tmp_path: Path, bu_tf_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

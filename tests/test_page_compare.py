@@ -175,7 +175,7 @@ def test_tsne_is_waited_for_beside_the_page(site, monkeypatch):
 def test_of_too_many_pictures_some_are_drawn_and_that_is_said(site, monkeypatch):
     from pages import compare_descriptors
 
-    monkeypatch.setattr(compare_descriptors, "MOST", 5)
+    monkeypatch.setattr(compare_descriptors, "MOST_SHOWN", 5)
     app = well(section("Descriptors"))
     assert len(json.loads(app.get("bidi_component")[0].proto.json)["names"]) == 5
     assert "5 of the 12 pictures" in captions(app)

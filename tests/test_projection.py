@@ -5,8 +5,11 @@ import os
 import numpy as np
 import pytest
 
-from butf import projection
+from butf import files, projection
+from butf.dataset.frames import Frames
 from butf.files import cache_dir
+from butf.networks import zoo
+from butf.retrieval.explore import split_search
 
 
 @pytest.fixture
@@ -120,3 +123,27 @@ def test_place_colours_are_alike_for_neighbours_and_need_no_red_or_green():
     assert step < np.abs(colours[:, 0] - colours[:, -1]).max() / 3
     alone = projection.place_colours(np.zeros((3, 3)))
     assert (alone == alone[0]).all()
+
+
+def test_the_maps_of_all_shipped_models_are_shipped(tmp_path, monkeypatch):
+    monkeypatch.setenv("BUTF_CACHE", str(tmp_path))
+    monkeypatch.setattr(projection, "tsne", lambda values: pytest.fail("this map is not shipped"))
+    frames = Frames.load(files.ASSETS / "town")
+    names = ["off-the-shelf", *sorted(path.parent.name for path in zoo.MODELS.glob("*/model.safetensors"))]
+    assert len(names) == len(list((files.ASSETS / "projections").iterdir()))
+    for name in names:
+        search = split_search(frames, "test", zoo.load(name))
+        rows = search.pictures[projection.shown_rows(len(search.pictures), projection.MOST_SHOWN)]
+        found = projection.kept_tsne(search.descriptors_of(rows))
+        assert found.neighbours_kept > 0.3  # of 1,500 by chance: 0.007
+
+
+def test_a_map_is_also_kept_where_it_is_to_be_shipped(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("BUTF_CACHE", str(tmp_path / "cache"))
+    found = projection.kept_tsne(table, keep=tmp_path / "kept")
+    (path,) = (tmp_path / "kept").iterdir()
+    monkeypatch.setattr(files, "ASSETS", tmp_path)
+    (tmp_path / "kept").rename(tmp_path / "projections")
+    monkeypatch.setenv("BUTF_CACHE", str(tmp_path / "another"))
+    monkeypatch.setattr(projection, "tsne", lambda values: pytest.fail(f"{path.name} is not looked at"))
+    np.testing.assert_array_equal(projection.kept_tsne(table).points, found.points)

@@ -332,6 +332,15 @@ def test_without_a_reference_every_frame_is_asked_of_all_others(tiny_frames: Fra
         assert entry["queries"] == 4 and entry["recall"]["1"] == right / 4
 
 
+def test_a_search_has_the_descriptors_of_all_its_pictures_in_any_order(tiny_frames: Frames, plain: zoo.Model) -> None:
+    search = split_search(tiny_frames, "test", plain)
+    assert search.pictures.tolist() == tiny_frames.where(split="test").tolist()
+    some = search.pictures[[7, 0, 11, 0]]
+    found = search.descriptors_of(some)
+    for row, i in zip(found, some, strict=True):
+        np.testing.assert_allclose(row, plain.describe([tiny_frames.image(int(i))])[0], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("methods", "expected"),
     [

@@ -21,7 +21,9 @@ from butf.commands.common import (
 from butf.dataset.frames import PlaceRule
 from butf.networks.methods import METHODS
 from butf.networks.zoo import available
+from butf.projection import MOST_SHOWN, kept_tsne, shown_rows
 from butf.retrieval.evaluate import evaluate
+from butf.retrieval.explore import split_search
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-descriptors", type=Path, metavar="DIR", dest="keep",
         help="also write descriptors and depth errors there; in assets/descriptors they are shipped with the app",
     )  # fmt: skip
+    parser.add_argument(
+        "--keep-maps", type=Path, metavar="DIR",
+        help="also write t-SNE of the descriptors there; in assets/projections it is shipped with the app",
+    )  # fmt: skip
     add_json(parser)
 
 
@@ -52,6 +58,10 @@ def run(args: argparse.Namespace) -> None:
     rule = None if args.radius is None else PlaceRule(args.radius, frames.place.angle_deg)
     with progress_bar("describing") as progress:
         report = evaluate(frames, args.split, models, progress, rule, not args.no_side, args.keep)
+    for model in models if args.keep_maps else ():
+        search = split_search(frames, args.split, model)
+        rows = search.pictures[shown_rows(len(search.pictures), MOST_SHOWN)]
+        kept_tsne(search.descriptors_of(rows), args.keep_maps)
     write_result(args.json, report, as_text(report))
 
 

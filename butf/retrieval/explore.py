@@ -72,6 +72,18 @@ class SplitSearch:
     _judged: dict[PlaceRule, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @cached_property
+    def pictures(self) -> np.ndarray:
+        """The frame numbers of all that is searched or asked about, ascending."""
+        return np.unique(np.concatenate([self.database, self.queries]))
+
+    def descriptors_of(self, frames: np.ndarray) -> np.ndarray:
+        """Descriptors `(N, C)` of some of its pictures."""
+        known = np.concatenate([self.database, self.queries])
+        order = np.argsort(known, kind="stable")
+        found: np.ndarray = np.concatenate([self.table, self.asked])[order[np.searchsorted(known[order], frames)]]
+        return found
+
+    @cached_property
     def retrieval(self) -> Retrieval:
         """The ranked candidates of all queries; made when first asked for."""
         return ranked(self.frames, self.queries, self.database, self.asked, self.index, self.depth)
