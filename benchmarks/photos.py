@@ -45,7 +45,9 @@ def main(argv: list[str]) -> None:
     """Measure, print a table, and write the JSON where it is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks photos", description=__doc__.partition("\n")[0])
     add_data(parser)
-    parser.add_argument("--models", nargs="+", default=["image-only", "bu-tf"], metavar="NAME", help="(both)")
+    parser.add_argument(
+        "--models", nargs="+", default=["image-only", "bu-tf"], metavar="NAME", help="(image-only bu-tf)"
+    )
     parser.add_argument("--width", type=at_least_one, default=4032, metavar="PIXELS", help="of a photograph (4032)")
     parser.add_argument("--images", type=at_least_one, default=16, metavar="N", help="photographs (16)")
     parser.add_argument("--rounds", type=at_least_one, default=3, metavar="N", help="rounds (3)")

@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> None:
     rule = None if args.radius is None else PlaceRule(args.radius, frames.place.angle_deg)
     with progress_bar("describing") as progress:
         report = evaluate(frames, args.split, models, progress, rule, not args.no_side, args.keep)
+    write_result(args.json, report, as_text(report))
     for model in models if args.keep_maps else ():
         search = split_search(frames, args.split, model)
         rows = search.pictures[shown_rows(len(search.pictures), MOST_SHOWN)]
         kept_tsne(search.descriptors_of(rows), args.keep_maps)
-    write_result(args.json, report, as_text(report))
 
 
 def as_text(report: dict[str, Any]) -> str:

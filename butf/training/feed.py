@@ -1,5 +1,6 @@
 """The feed of a training run: its pictures, decoded once, drawn and changed batch by batch."""
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -140,7 +141,7 @@ class Feed:
         """
         on_gpu = device.type == "cuda"
         pictures = samples.gathered(rows, pinned=on_gpu)
-        changes = Changes.drawn(share.count, pictures[0][0].numel()).of(share)
+        changes = Changes.drawn(share.count, 3 * math.prod(self.size)).of(share)
         if not on_gpu:
             return _bytes_changed(*pictures, *changes)
         images, side, valid = self._replayed(*pictures, *(part.pin_memory() for part in changes))
