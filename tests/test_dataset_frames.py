@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import math
 import os
@@ -16,6 +17,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from butf.dataset.frames import Frames, PlaceRule, find_datasets, write_frames
+from butf.dataset.noise import add_noise
 from butf.dataset.table import Table
 from butf.errors import BadInput
 
@@ -227,6 +229,22 @@ def test_noise_is_declared_clean_on_disk_and_always_the_same(tiny_dataset: Path)
     assert frames.image(night).tobytes() == Frames.load(tiny_dataset).take([night]).image(0).tobytes()
     assert frames.image(night).tobytes() != frames.image(night + 1).tobytes()
     assert frames.image(day).tobytes() == Image.open(frames.image_path(day)).convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize("std", [0.006, 0.4])
+def test_noise_is_the_plain_sum_rounded_and_kept_within_0_to_255(std: float) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    key = "reference/000001 rgb"
+    seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
+    drawn = np.random.default_rng(seed).standard_normal(values.size, dtype=np.float32)
+    plain = [
+        min(max(round(float(np.float32(value) + number * np.float32(255 * std))), 0), 255)
+        for value, number in zip(values.ravel(), drawn, strict=True)
+    ]
+    before = values.copy()
+    np.testing.assert_array_equal(add_noise(values, std, key).ravel(), plain)
+    np.testing.assert_array_equal(values, before)
+    assert add_noise(values, 0, key) is values
 
 
 def test_a_picture_is_read_no_finer_than_needed_unless_noise_is_declared(tiny_dataset: Path) -> None:

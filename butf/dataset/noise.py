@@ -19,6 +19,10 @@ def add_noise(values: np.ndarray, std: float, key: str) -> np.ndarray:
     if std <= 0:
         return values
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
-    noise = np.random.default_rng(seed).standard_normal(values.shape, dtype=np.float32)
-    noisy: np.ndarray = np.clip(np.rint(values + noise * np.float32(255 * std)), 0, 255).astype(np.uint8)
-    return noisy
+    # In place: with an array for each step it takes half as long again.
+    noisy = np.random.default_rng(seed).standard_normal(values.shape, dtype=np.float32)
+    noisy *= np.float32(255 * std)
+    noisy += values
+    np.rint(noisy, out=noisy)
+    np.clip(noisy, 0, 255, out=noisy)
+    return noisy.astype(np.uint8)
