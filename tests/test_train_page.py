@@ -103,7 +103,7 @@ def test_without_data_and_runs_it_says_what_to_do():
 
 def test_without_runs_the_form_shows_the_command(tiny_dataset):
     app = opened()
-    assert app.code[0].value.startswith("python -m butf train --method bu-tf --data tiny --steps 100 ")
+    assert app.code[0].value.startswith("python -m butf train --method bu-tf --data tiny --steps 250 ")
     assert "No run yet" in told(app)
     app.selectbox[0].set_value("hallucination").run()
     how(app).set_value("As shipped").run()

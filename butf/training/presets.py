@@ -29,18 +29,18 @@ PRESETS = (
         "About five minutes for bu-tf on the demo town, on two idle processor cores: enough to watch the losses fall "
         "and the depth grow sharper, too little for a good model.",
         "image-only takes half as long, hallucination and bu-tf-adapted up to twice.",
-        {"steps": 100, "validate_every": 25, "checkpoint_every": 25, "final_queries": 60},
+        {"steps": 250, "validate_every": 50, "checkpoint_every": 50, "final_queries": 60},
     ),
     Preset(
         "In class",
-        "About nine minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
+        "About eight minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
         "network and teaches it depth, so that there is a model worth asking before the lesson ends.",
         "The first training step is taken from the shipped image-only model. Places that look alike and gentle rates, "
         "chosen on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
         {
             "steps": 400,
             "start_from": "image-only",
-            "places": 12,
+            "places": 24,
             "views": 4,
             "hard_share": 1.0,
             "margin": 0.1,
