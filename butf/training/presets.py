@@ -26,17 +26,18 @@ UNFIT = {("bu-tf-adapted", "mining"), ("image-only", "start_from")}
 PRESETS = (
     Preset(
         "Try it in 5 minutes",
-        "About five minutes for bu-tf on the demo town, on two idle processor cores: enough to watch the losses fall "
-        "and the depth grow sharper, too little for a good model.",
+        "About four minutes for bu-tf on the demo town, on two idle processor cores: enough to watch the losses fall, "
+        "the depth grow sharper, and a first model find places.",
         "image-only takes half as long, hallucination and bu-tf-adapted up to twice.",
         {"steps": 250, "validate_every": 50, "checkpoint_every": 50, "final_queries": 60},
     ),
     Preset(
         "In class",
-        "About eight minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
+        "About seven minutes for bu-tf on the demo town, on two idle cores: it begins with the shipped image-only "
         "network and teaches it depth, so that there is a model worth asking before the lesson ends.",
-        "The first training step is taken from the shipped image-only model. Places that look alike and gentle rates, "
-        "chosen on val. hallucination and bu-tf-adapted take longer; image-only itself starts from ImageNet, as ever.",
+        "The first training step is taken from the shipped image-only model. Large batches, places that look alike and "
+        "gentle rates, chosen on val; up to 3 GB of memory. hallucination and bu-tf-adapted take longer; image-only "
+        "itself starts from ImageNet, as ever.",
         {
             "steps": 400,
             "start_from": "image-only",
@@ -71,8 +72,10 @@ PRESETS = (
     ),
     Preset(
         "As shipped",
-        "The settings of the models that come with the app: a quarter to three quarters of an hour on two cores.",
-        "The shipped ones were trained on town-paper, a larger data set than the demo's.",
+        "The settings of the models that come with the app: about six minutes for bu-tf on the demo town, on two idle "
+        "cores.",
+        "The shipped ones were trained on town-paper, a larger data set than the demo's. hallucination and "
+        "bu-tf-adapted take longer.",
         {"steps": 400},
     ),
     Preset("Custom", "Every setting is yours; the question marks explain them.", custom=True),
