@@ -51,8 +51,8 @@ PRESETS = (
     ),
     Preset(
         "As in the talk",
-        "The losses and the batches of the 2018 talk, on our trunk and for as many steps as the shipped models: about "
-        "40 minutes for bu-tf on the demo town, on two idle cores.",
+        "The losses and the batches of the 2018 talk, on our trunk and for as many steps as the shipped models: a "
+        "quarter of an hour for bu-tf on the demo town, on two idle cores.",
         "From the slides: all σ are 1, squared distances, equation 4, and no hold on ImageNet's weights. From the "
         "authors' code: λ = 0.25, λ_div = 0.1, weight decay, and five anchors a batch, each with the hardest 2 of 4 "
         "positives (within 10 m of 25 m, and 10°) and the hardest 5 of 20 negatives. Not theirs: the trunk "
