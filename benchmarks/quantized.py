@@ -27,7 +27,6 @@ from torch import Tensor
 from butf.commands.common import add_data, add_json, at_least_one, find_dataset, text_table, write_result
 from butf.dataset.frames import Frames
 from butf.networks import deployed, zoo
-from butf.networks.description import Description
 from butf.networks.graphs import Graph, exported, session_of
 from butf.networks.zoo import Model
 from butf.retrieval.explore import split_search
@@ -60,7 +59,7 @@ def measured(name: str, frames: Frames, rows: np.ndarray, args: argparse.Namespa
     """Both ways of one model."""
     model = zoo.load(name)
     pictures = [model.prepare(frames.image(int(i)))[None] for i in rows[: max(args.pictures, TIMED)]]
-    plain = model.deployed._graph(pictures[0])
+    plain = model.deployed._graph(pictures[0], alone=True)
     assert plain is not None, "ONNX Runtime cannot run this model"
     graph = quantized(model, pictures[: args.pictures])
     rates = in_turns({"float32": plain, "int8": graph}, pictures[:TIMED])
@@ -77,13 +76,13 @@ def measured(name: str, frames: Frames, rows: np.ndarray, args: argparse.Namespa
 
 
 class Quantized:
-    """Describes as `Deployed` does, pictures of one size, by a graph in int8."""
+    """Makes descriptors as `Deployed` does, of pictures of one size, by a graph in int8."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def describe(self, images: Tensor) -> Description:
-        return Description(**self.graph.run(images))
+    def descriptors(self, images: Tensor) -> Tensor:
+        return self.graph.run(images)["descriptor"]
 
 
 class Ranges(CalibrationDataReader):
@@ -102,7 +101,7 @@ def quantized(model: Model, pictures: list[Tensor]) -> Graph:
     with tempfile.TemporaryDirectory() as folder:
         plain, ready, small = (Path(folder) / f"{name}.onnx" for name in ("plain", "ready", "small"))
         network = model.deployed.network
-        graph, parts = exported(network, partial(deployed.answer, network), {"images": pictures[0]})
+        graph, parts = exported(network, partial(deployed.descriptor, network), {"images": pictures[0]})
         plain.write_bytes(graph)
         quant_pre_process(plain, ready, skip_symbolic_shape=True)  # which does not know all of bu-tf
         quantize_static(

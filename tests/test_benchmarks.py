@@ -57,6 +57,16 @@ def test_rates_are_told_beside_the_bare_trunk_and_a_reference(
     assert run["models"][0]["describe_over_trunk"] == pytest.approx(rates["describe"] / rates["trunk"], abs=0.01)
 
 
+def test_int8_is_judged_beside_float32_on_the_same_queries(tiny_dataset: Path, tmp_path: Path) -> None:
+    ask = ["quantized", "--data", str(tiny_dataset), "--models", "off-the-shelf", "--pictures", "4"]
+    assert main([*ask, "--json", str(tmp_path / "int8.json")]) == 0
+    [entry] = json.loads((tmp_path / "int8.json").read_text())["entries"]
+    rates = entry["images_per_s"]
+    assert entry["gain"] == pytest.approx(rates["int8"] / rates["float32"])
+    changed = (entry["won"] - entry["lost"]) / entry["queries"]
+    assert entry["recall_int8"] - entry["recall"] == pytest.approx(changed) and 0 < entry["recall"] <= 1
+
+
 def test_a_large_town_is_a_sound_data_set_and_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = Frames.load(write_large(tmp_path / "large", 400))
     assert len(frames) == 400 and frames.splits == ["train", "val", "test"] and len(frames.database("test")) == 70
