@@ -63,7 +63,7 @@ def main(argv: list[str]) -> None:
     """Measure, print a table a number of threads, and write the JSON where it is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks describe", description=__doc__.partition("\n")[0])
     add_data(parser)
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="models to measure (the shipped methods)")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="(the shipped methods that need pictures alone)")
     parser.add_argument("--references", nargs="*", choices=REFERENCES, default=[], help="measured beside (none)")
     parser.add_argument("--images", type=at_least_one, default=64, metavar="N", help="pictures a round (64)")
     parser.add_argument("--batch", type=at_least_one, default=16, metavar="N", help="pictures a batch (16)")
@@ -108,6 +108,8 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     paths = [frames.image_path(i) for i in range(count)]
     names = args.models or [card.name for card in available() if card.name in METHODS]
     models = [open_model(name, args.device) for name in names]
+    if not args.models:  # pictures alone are described here
+        models = [model for model in models if not model.reads_side]
     models += [reference(name, choose_device(args.device)) for name in args.references]
     clock = time.process_time if args.processor else time.perf_counter
     tasks = {model.name: _tasks(model, pictures, paths, args.batch) for model in models}

@@ -21,7 +21,7 @@ import torch
 
 from benchmarks._orb import Orb
 from benchmarks._sift import Sift
-from butf.commands.common import open_dataset, text_table
+from butf.commands.common import at_least_one, open_dataset, text_table
 from butf.dataset.frames import Frames
 from butf.files import write_json
 from butf.keypoints.feed import turned_picture
@@ -46,8 +46,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--data", default="town", help="a data set with depth and poses (town)")
     parser.add_argument("--video", help="a second one, of whose frames the last 30 %% by time are paired, say 7-Scenes")
     parser.add_argument("--keypoints", default="keypoints", help="what is measured: the shipped ones, or a run")
-    parser.add_argument("--pairs", type=int, default=40, help="pairs of each condition (40)")
-    parser.add_argument("--limit", type=int, default=256, help="keypoints of a picture (256)")
+    parser.add_argument("--pairs", type=at_least_one, default=40, help="pairs of each condition (40)")
+    parser.add_argument("--limit", type=at_least_one, default=256, help="keypoints of a picture (256)")
     parser.add_argument("--json", type=Path, help="write all numbers here too")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
@@ -123,8 +123,13 @@ def measured(ways: Ways, pairs: list[tuple[View, View]], limit: int) -> dict[str
 
 
 def times(scores: list[PairScores | None], others: list[PairScores | None]) -> dict[str, list[float]]:
-    """The ratio of two ways' means of each score over the same pairs, and its bootstrapped 95 % interval."""
+    """The ratio of two ways' means of each score over the same pairs, and its bootstrapped 95 % interval.
+
+    Empty where no pair could be judged for both.
+    """
     both = [pair for pair in zip(scores, others, strict=True) if None not in pair]
+    if not both:
+        return {}
     draws = np.random.default_rng(0).integers(len(both), size=(DRAWS, len(both)))
     ratios = {}
     for name in SHOWN:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from benchmarks import crowd, load
+from benchmarks import crowd, describe, keypoints, load
 from benchmarks.__main__ import main, names
 from benchmarks._gpu import covered
 from benchmarks._large import write_large
 from butf.dataset.frames import Frames
+from butf.networks.zoo import available
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,21 @@ def test_rates_are_told_beside_the_bare_trunk_and_a_reference(
     assert run["models"][0]["gain"] == pytest.approx(rates["network"] / rates["eager"], rel=0.05)
     assert [entry["engine"] for entry in run["models"]] == ["onnxruntime"] * 2
     assert run["models"][0]["describe_over_trunk"] == pytest.approx(rates["describe"] / rates["trunk"], abs=0.01)
+
+
+def test_models_that_need_more_than_pictures_are_left_out_unless_named(
+    tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [card for card in available() if card.name in ("off-the-shelf", "rgbd")]
+    monkeypatch.setattr(describe, "available", lambda: few)
+    ask = ["describe", "--data", str(tiny_dataset), "--images", "2", "--rounds", "1"]
+    assert len(few) == 2 and main(ask) == 0
+    assert "off-the-shelf" in (shown := capsys.readouterr().out) and "rgbd" not in shown
+    assert main([*ask, "--models", "rgbd"]) == 2 and "bu-tf" in capsys.readouterr().err
+
+
+def test_keypoints_are_not_compared_where_no_pair_can_be_judged() -> None:
+    assert keypoints.times([None, None], [None, None]) == {}
 
 
 def test_int8_is_judged_beside_float32_on_the_same_queries(tiny_dataset: Path, tmp_path: Path) -> None:
