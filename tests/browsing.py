@@ -75,6 +75,15 @@ class Visitor:
         beyond = "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).length"
         return main.evaluate("main => main.scrollWidth <= main.clientWidth") and parts.evaluate_all(beyond) == 0
 
+    def asks_for(self, **wanted: str | list[str]) -> None:
+        """Wait until the address asks for these values: it follows what is drawn by a moment."""
+        lists = {key: [value] if isinstance(value, str) else value for key, value in wanted.items()}
+        self.page.wait_for_function(
+            "wanted => Object.entries(wanted).every(([key, values]) => String(values)"
+            " === String(new URLSearchParams(location.search).getAll(key)))",
+            arg=lists,
+        )
+
     def query(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.page.url).query)
 

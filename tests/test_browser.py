@@ -5,9 +5,11 @@ import pytest
 from app_site import make_site
 from browsing import PATIENCE_MS, VIEW, Visitor
 from PIL import Image
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks._serving import serving
 
+REFERRED_BYTES = 10_000  # of a message that Streamlit, left alone, refers to when it is to be sent again
 COUNT_RUNS = """() => {
   window.runs = 0
   const busy = () => document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')
@@ -57,8 +59,7 @@ def test_walking_by_button_and_key_and_another_condition(visitor):
     visitor.heading("overcast/000010")
     visitor.choose("Condition", "night")
     visitor.heading("night/000010")
-    assert visitor.query()["condition"] == ["night"]
-    assert visitor.query()["query"] == ["000010"]
+    visitor.asks_for(condition="night", query="000010")
 
 
 def test_a_copied_address_opens_the_same_view(browser, server, visitor):
@@ -67,8 +68,8 @@ def test_a_copied_address_opens_the_same_view(browser, server, visitor):
     with Visitor(browser, server) as other:
         other.page.goto(visitor.page.url)
         other.heading("night/000010")
-        assert other.query() == visitor.query()
-        assert other.query()["radius"] == ["45"]
+        other.asks_for(**visitor.query())
+        assert other.query() == visitor.query() and other.query()["radius"] == ["45"]
         playwright.expect(other.page.locator("li.card")).to_have_count(6)
         texts = [tab.page.locator(".answers").inner_text() for tab in (visitor, other)]
         assert texts[0] == texts[1]
@@ -84,7 +85,7 @@ def test_the_choice_outlives_a_visit_to_other_pages(visitor):
     visitor.page.get_by_role("link", name="Explore").click()
     visitor.heading("night/000008")
     visitor.radius_is("45")
-    assert visitor.query()["radius"] == ["45"] and visitor.query()["condition"] == ["night"]
+    visitor.asks_for(radius="45", condition="night")
 
 
 def test_the_map_stays_and_moving_it_asks_nothing_of_the_server(visitor):
@@ -127,17 +128,33 @@ def test_ones_own_photo_then_a_file_that_is_none(visitor, tmp_path):
 
 
 def test_a_part_may_be_drawn_again_before_its_last_drawing_was_sent(browser, tmp_path):
-    """A server that sends twice a second: what is dropped unsent must not leave what is sent without its place."""
+    """A server that sends twice a second: what is dropped unsent must not leave what is sent without its place.
+
+    That breaks a page only now and then, always by a reference to an earlier message: none is sent, even where the same
+    large message is sent twice.
+    """
     slow = "import streamlit.runtime.runtime as runtime\nruntime.MESSAGE_FLUSH_INTERVAL_SECS = 0.5\n"
     (tmp_path / "sitecustomize.py").write_text(slow)
+    sent: list[bytes] = []
     with serving(make_site(tmp_path) | {"PYTHONPATH": str(tmp_path)}) as address, Visitor(browser, address) as tab:
+        tab.page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sent.append(data)))
         tab.open()
         tab.heading("overcast/000008")
-        for step in ("Next", "Previous"):
-            for _ in range(3):
-                tab.page.get_by_role("button", name=step).click()
-            tab.settle()
-            tab.heading(f"overcast/{tab.query().get('query', ['000008'])[0]}")
+        for step in ("Next", "Next", "Next", "Previous", "Previous", "Previous"):
+            tab.page.get_by_role("button", name=step).click()
+        tab.page.wait_for_timeout(1_500)  # three sendings: what follows the last click has come
+        # The address may be one click behind: Streamlit (1.67) sends none that the browser had at its last click.
+        for step in ("Next", "Previous", "Next"):
+            tab.page.get_by_role("button", name=step).click()
+            tab.page.wait_for_timeout(1_500)
+            tab.page.wait_for_function(
+                "first => [...document.querySelectorAll('h3.panel')].some(panel => panel.innerText.includes("
+                "'overcast/' + (new URLSearchParams(location.search).get('query') ?? first)))",
+                arg="000008",
+            )
+    assert "ref_hash" not in {ForwardMsg.FromString(message).WhichOneof("type") for message in sent}
+    large = [message for message in sent if len(message) > REFERRED_BYTES]
+    assert len(large) > len(set(large)), "nothing that Streamlit would have sent as a reference"
 
 
 def test_compare_draws_bars_table_curves_and_differences(visitor):
@@ -151,7 +168,7 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
     playwright.expect(visitor.page.locator("table")).to_have_count(2)
     visitor.page.get_by_text("recall@D", exact=True).click()
     playwright.expect(visitor.page.locator(".curves svg[aria-label^='recall@D of each model']")).to_have_count(2)
-    assert visitor.query()["curves"] == ["recall@D"]
+    visitor.asks_for(curves="recall@D")
     visitor.page.get_by_role("radio", name="Pairs").click()
     visitor.page.get_by_text("Is the difference more than noise?").wait_for()
     visitor.settle()

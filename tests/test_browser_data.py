@@ -95,7 +95,7 @@ def test_a_click_on_the_map_and_on_the_plan_shows_the_frame(visitor: Visitor, si
     at, box = tab.evaluate(POINT_ON_MAP, [frames.lat[i], frames.lon[i]]), frame.bounding_box()
     visitor.page.mouse.click(box["x"] + at[0], box["y"] + at[1])
     drawn(visitor, "overcast/000009")
-    assert visitor.query()["frame"] == ["000009"]
+    visitor.asks_for(frame="000009")
     visitor.page.keyboard.press("ArrowRight")
     drawn(visitor, "overcast/000010")
     visitor.page.mouse.click(box["x"] + at[0], box["y"] + at[1])
@@ -192,7 +192,7 @@ def test_import_data_with_faults_see_the_list_mend_import_look_delete(visitor: V
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_role("heading", name="Data: my-walk").wait_for()
     drawn(visitor, "reference/000000")
-    assert visitor.query()["data"] == ["my-walk"]
+    visitor.asks_for(data="my-walk")
     assert len(Frames.load(site / "data" / "my-walk")) == 36
 
     page.get_by_role("button", name="Delete").click()

@@ -1,6 +1,7 @@
 """The Train page in a real browser: a run from the form to Explore, and a run that outlives the app and its trainer."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def test_a_run_goes_from_the_form_to_explore(browser, app, tmp_path):
         assert waiting.value.suggested_filename == "mine.zip" and (tmp_path / "mine.zip").stat().st_size > 1e6
         tab.page.get_by_role("link", name="Use it on Explore").click()
         tab.page.get_by_role("heading", name="mine").first.wait_for()
-        assert "mine" in tab.query()["models"]
+        expect(tab.page).to_have_url(re.compile(r"[?&]models=mine(&|$)"))
 
 
 def test_a_run_whose_trainer_was_killed_resumes_and_outlives_the_app(browser, app):
