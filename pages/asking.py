@@ -41,7 +41,7 @@ def step_buttons(names: list[str], at: int, arrow_keys: bool) -> None:
 
 
 def go_to(name: str) -> None:
-    st.session_state["query"] = name
+    naming.go_to("query", name)
     put_photo_away()
 
 

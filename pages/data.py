@@ -84,7 +84,7 @@ def ask_frame(frames: Frames) -> int:
 
 
 def go_to(name: str) -> None:
-    st.session_state["frame"] = name
+    naming.go_to("frame", name)
 
 
 def stay_at_place(frames: Frames) -> None:

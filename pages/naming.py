@@ -24,7 +24,16 @@ def pick_frame(
         )
         chosen = meant(typed, names)
     st.session_state[f"{key}-picked"] = chosen
+    if st.session_state.pop(f"{key}-moved", False):
+        # Streamlit (1.67) sends no address that the browser had at its last click; by then another may be on its way.
+        st.query_params.update()
     return chosen
+
+
+def go_to(key: str, name: str) -> None:
+    """Choose a frame; for a callback, before `pick_frame` asks anew."""
+    st.session_state[key] = name
+    st.session_state[f"{key}-moved"] = True
 
 
 def picked(key: str) -> str | None:

@@ -57,4 +57,4 @@ def ask_question() -> Question | None:
 def stay_at_place(choice: shared.Choice) -> None:
     """Another condition shows the query nearest to the one before."""
     before, condition = naming.picked("query"), st.session_state["condition"]
-    st.session_state["query"] = browse.nearest_query(choice.frames, choice.split, condition, before)
+    naming.go_to("query", browse.nearest_query(choice.frames, choice.split, condition, before))
