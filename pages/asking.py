@@ -41,7 +41,7 @@ def step_buttons(names: list[str], at: int, arrow_keys: bool) -> None:
 
 
 def go_to(name: str) -> None:
-    naming.go_to("query", name)
+    shared.choose(query=name)
     put_photo_away()
 
 
@@ -53,8 +53,7 @@ def put_photo_away() -> None:
 
 def stay_at_place(choice: Choice) -> None:
     """Another condition shows the query nearest to the one before, so that the same place is seen in another light."""
-    before, condition = naming.picked("query"), st.session_state["condition"]
-    go_to(browse.nearest_query(choice.frames, choice.split, condition, before))
+    go_to(naming.at_same_place(choice))
 
 
 def photo_file() -> UploadedFile | None:

@@ -55,7 +55,7 @@ def ask(models: Sequence[Model], k: int, query: dict[str, str]) -> Pick:
 
 def pick(model: str, rank: int) -> None:
     """A candidate was pressed, in the gallery or on the map: for a callback, before the bar is drawn again."""
-    st.session_state.update({"by": model, "rank": rank})
+    shared.choose(by=model, rank=rank)
 
 
 def draw(

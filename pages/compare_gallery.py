@@ -53,7 +53,7 @@ def ask_filters(choice: shared.Choice, pair: Sequence[Model]) -> Wanted:
 
 def first_page() -> None:
     """Another filter begins at its first page."""
-    st.session_state["page"] = 1
+    shared.choose(page=1)
 
 
 def counted(found: int, queries: int) -> str:

@@ -84,7 +84,7 @@ def ask_frame(frames: Frames) -> int:
 
 
 def go_to(name: str) -> None:
-    naming.go_to("frame", name)
+    shared.choose(frame=name)
 
 
 def stay_at_place(frames: Frames) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from butf import browse
+from butf.browse import Choice
 from pages import shared
 
 MANY = 2_000
@@ -24,21 +26,17 @@ def pick_frame(
         )
         chosen = meant(typed, names)
     st.session_state[f"{key}-picked"] = chosen
-    if st.session_state.pop(f"{key}-moved", False):
-        # Streamlit (1.67) sends no address that the browser had at its last click; by then another may be on its way.
-        st.query_params.update()
     return chosen
-
-
-def go_to(key: str, name: str) -> None:
-    """Choose a frame; for a callback, before `pick_frame` asks anew."""
-    st.session_state[key] = name
-    st.session_state[f"{key}-moved"] = True
 
 
 def picked(key: str) -> str | None:
     """The full name of what `pick_frame` gave last; for a callback, before it is asked anew."""
     return st.session_state.get(f"{key}-picked", st.session_state.get(key))
+
+
+def at_same_place(choice: Choice) -> str:
+    """The query nearest to the one before; for a callback, when another condition was chosen."""
+    return browse.nearest_query(choice.frames, choice.split, st.session_state["condition"], picked("query"))
 
 
 def meant(typed: str | None, names: Sequence[str]) -> str:

@@ -51,8 +51,16 @@ def part(draw: Callable[Given, None]) -> Callable[Given, None]:
     def drawn(*args: Given.args, **more: Given.kwargs) -> None:
         with told_plainly():
             draw(*args, **more)
+        if st.session_state.pop("moved", False):
+            # Streamlit (1.67) sends none that the browser had at its last click, though another may be on its way.
+            st.query_params.update()
 
     return drawn
+
+
+def choose(**chosen: Any) -> None:
+    """Move controls of a part whose choice is in the address; for a callback, before they are drawn again."""
+    st.session_state.update(chosen, moved=True)
 
 
 def choice() -> Choice | None:

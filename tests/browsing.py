@@ -75,14 +75,24 @@ class Visitor:
         beyond = "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).length"
         return main.evaluate("main => main.scrollWidth <= main.clientWidth") and parts.evaluate_all(beyond) == 0
 
-    def asks_for(self, **wanted: str | list[str]) -> None:
-        """Wait until the address asks for these values: it follows what is drawn by a moment."""
+    def asks_for(self, **wanted: str | list[str]) -> bool:
+        """Whether the address asks for these values, if not at once: it follows what is drawn by a moment."""
         lists = {key: [value] if isinstance(value, str) else value for key, value in wanted.items()}
-        self.page.wait_for_function(
+        return self.comes_true(
             "wanted => Object.entries(wanted).every(([key, values]) => String(values)"
             " === String(new URLSearchParams(location.search).getAll(key)))",
-            arg=lists,
+            lists,
         )
+
+    def comes_true(self, condition: str, arg: object) -> bool:
+        """Whether a function of JavaScript gives true for `arg` within half a minute."""
+        from playwright.sync_api import TimeoutError
+
+        try:
+            self.page.wait_for_function(condition, arg=arg, timeout=PATIENCE_MS / 4)
+        except TimeoutError:
+            return False
+        return True
 
     def query(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.page.url).query)

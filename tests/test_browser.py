@@ -10,6 +10,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from benchmarks._serving import serving
 
 REFERRED_BYTES = 10_000  # of a message that Streamlit, left alone, refers to when it is to be sent again
+DRAWN_AS_ASKED = """usual => {
+  const asked = Object.assign({}, usual, Object.fromEntries(new URLSearchParams(location.search)))
+  const pressed = document.querySelector('[data-pick][aria-pressed="true"]').dataset.pick
+  const drawn = [...document.querySelectorAll('h3.panel')].map(panel => panel.innerText)
+  return drawn.includes(`Query overcast/${asked.query}`) && pressed === `${asked.rank} ${asked.by}`
+}"""
 COUNT_RUNS = """() => {
   window.runs = 0
   const busy = () => document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')
@@ -59,7 +65,7 @@ def test_walking_by_button_and_key_and_another_condition(visitor):
     visitor.heading("overcast/000010")
     visitor.choose("Condition", "night")
     visitor.heading("night/000010")
-    visitor.asks_for(condition="night", query="000010")
+    assert visitor.asks_for(condition="night", query="000010")
 
 
 def test_a_copied_address_opens_the_same_view(browser, server, visitor):
@@ -68,7 +74,7 @@ def test_a_copied_address_opens_the_same_view(browser, server, visitor):
     with Visitor(browser, server) as other:
         other.page.goto(visitor.page.url)
         other.heading("night/000010")
-        other.asks_for(**visitor.query())
+        assert other.asks_for(**visitor.query())
         assert other.query() == visitor.query() and other.query()["radius"] == ["45"]
         playwright.expect(other.page.locator("li.card")).to_have_count(6)
         texts = [tab.page.locator(".answers").inner_text() for tab in (visitor, other)]
@@ -85,7 +91,7 @@ def test_the_choice_outlives_a_visit_to_other_pages(visitor):
     visitor.page.get_by_role("link", name="Explore").click()
     visitor.heading("night/000008")
     visitor.radius_is("45")
-    visitor.asks_for(radius="45", condition="night")
+    assert visitor.asks_for(radius="45", condition="night")
 
 
 def test_the_map_stays_and_moving_it_asks_nothing_of_the_server(visitor):
@@ -140,16 +146,14 @@ def test_a_part_may_be_drawn_again_before_its_last_drawing_was_sent(browser, tmp
         tab.page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sent.append(data)))
         tab.open()
         tab.heading("overcast/000008")
-        back_and_forth = ("Next", "Previous")
-        for steps in (("Next",) * 3 + ("Previous",) * 3, *[back_and_forth] * 4, ("Next",), ("Previous",), ("Next",)):
-            for step in steps:
-                tab.page.get_by_role("button", name=step).click()
+        next_one, previous = (tab.page.get_by_role("button", name=name) for name in ("Next", "Previous"))
+        second, first = (tab.page.locator(f'[data-pick="{rank} my-bu-tf"]') for rank in (2, 1))
+        storm, one_by_one = [next_one] * 3 + [previous] * 3, ([next_one], [previous], [next_one])
+        for presses in (storm, *[[next_one, previous], [second, first]] * 4, *one_by_one):
+            for place in presses:
+                place.click()
             tab.page.wait_for_timeout(1_500)  # three sendings: what follows the last click has come
-            tab.page.wait_for_function(
-                "first => [...document.querySelectorAll('h3.panel')].some(panel => panel.innerText.includes("
-                "'overcast/' + (new URLSearchParams(location.search).get('query') ?? first)))",
-                arg="000008",
-            )
+            assert tab.comes_true(DRAWN_AS_ASKED, {"query": "000008", "rank": "1", "by": "my-bu-tf"})
     assert "ref_hash" not in {ForwardMsg.FromString(message).WhichOneof("type") for message in sent}
     large = [message for message in sent if len(message) > REFERRED_BYTES]
     assert len(large) > len(set(large)), "nothing that Streamlit would have sent as a reference"
@@ -166,7 +170,7 @@ def test_compare_draws_bars_table_curves_and_differences(visitor):
     playwright.expect(visitor.page.locator("table")).to_have_count(2)
     visitor.page.get_by_text("recall@D", exact=True).click()
     playwright.expect(visitor.page.locator(".curves svg[aria-label^='recall@D of each model']")).to_have_count(2)
-    visitor.asks_for(curves="recall@D")
+    assert visitor.asks_for(curves="recall@D")
     visitor.page.get_by_role("radio", name="Pairs").click()
     visitor.page.get_by_text("Is the difference more than noise?").wait_for()
     visitor.settle()

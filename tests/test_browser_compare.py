@@ -26,7 +26,7 @@ def test_sections_and_pair_are_kept_in_the_address(visitor):
     opened(visitor, "Pairs")
     visitor.choose("Against", "my-hallucination")
     visitor.page.get_by_text("where my-hallucination is wrong").first.wait_for()
-    visitor.asks_for(section="Pairs", against="my-hallucination")
+    assert visitor.asks_for(section="Pairs", against="my-hallucination")
     visitor.page.reload()
     visitor.page.get_by_text("where my-hallucination is wrong").first.wait_for()
 
@@ -69,7 +69,7 @@ def test_pointing_shows_a_picture_and_a_query_leads_to_explore(visitor):
     visitor.page.mouse.click(box["x"] + x, box["y"] + y)
     card.get_by_role("link", name="Open on Explore").click()
     visitor.heading(name)
-    visitor.asks_for(models=VIEW.replace("data=tiny&", "").replace("models=", "").split("&"))
+    assert visitor.asks_for(models=VIEW.replace("data=tiny&", "").replace("models=", "").split("&"))
 
 
 def test_a_failure_leads_to_its_query_on_explore(visitor):

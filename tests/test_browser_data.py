@@ -72,14 +72,15 @@ def choose_file(visitor: Visitor, path: Path) -> None:
     dialog.value.set_files(path)
 
 
-def fits(visitor: Visitor) -> None:
+def cut_parts(visitor: Visitor) -> list[str]:
+    """What of the page is beyond the window's edge."""
     main = visitor.page.locator("[data-testid=stMain]")
     # A chart is drawn a scroll bar's width too wide until it has been told that there is one.
     visitor.page.wait_for_function("main => main.scrollWidth <= main.clientWidth", arg=main.element_handle())
     cut = (
         "parts => parts.filter(part => part.getBoundingClientRect().right > innerWidth + 1).map(part => part.outerHTML)"
     )
-    assert main.locator("css=:is(img, .js-plotly-plot, iframe, button, h1, h3, dl)").evaluate_all(cut) == []
+    return main.locator("css=:is(img, .js-plotly-plot, iframe, button, h1, h3, dl)").evaluate_all(cut)
 
 
 def test_a_click_on_the_map_and_on_the_plan_shows_the_frame(visitor: Visitor, site: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_click_on_the_map_and_on_the_plan_shows_the_frame(visitor: Visitor, si
     at, box = tab.evaluate(POINT_ON_MAP, [frames.lat[i], frames.lon[i]]), frame.bounding_box()
     visitor.page.mouse.click(box["x"] + at[0], box["y"] + at[1])
     drawn(visitor, "overcast/000009")
-    visitor.asks_for(frame="000009")
+    assert visitor.asks_for(frame="000009")
     visitor.page.keyboard.press("ArrowRight")
     drawn(visitor, "overcast/000010")
     visitor.page.mouse.click(box["x"] + at[0], box["y"] + at[1])
@@ -192,7 +193,7 @@ def test_import_data_with_faults_see_the_list_mend_import_look_delete(visitor: V
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_role("heading", name="Data: my-walk").wait_for()
     drawn(visitor, "reference/000000")
-    visitor.asks_for(data="my-walk")
+    assert visitor.asks_for(data="my-walk")
     assert len(Frames.load(site / "data" / "my-walk")) == 36
 
     page.get_by_role("button", name="Delete").click()
@@ -244,7 +245,7 @@ def test_on_a_phone_no_form_is_cut(browser, server: str) -> None:
         ):
             tab.page.get_by_role("radio", name=label, exact=True).click()
             tab.page.get_by_text(title).wait_for()
-            fits(tab)
+            assert cut_parts(tab) == []
 
 
 @pytest.mark.parametrize("query", ["data=drive&traversal=night", "data=room", "data=drive&view=Import+your+own"])
@@ -253,7 +254,7 @@ def test_on_a_phone_nothing_is_cut(browser, server: str, query: str) -> None:
         tab.open(query, page="data")
         tab.page.get_by_text("Check it" if "view" in query else "How far away things are").wait_for()
         tab.page.wait_for_timeout(800)
-        fits(tab)
+        assert cut_parts(tab) == []
 
 
 @pytest.fixture

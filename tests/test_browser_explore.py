@@ -24,7 +24,7 @@ def test_a_picture_chooses_its_mark_and_a_mark_its_picture(visitor):
     chosen = visitor.page.frame_locator("iframe[title*='st_folium']").locator('svg.mark-svg[aria-label*=", chosen"]')
     playwright.expect(chosen).to_have_count(1)
     assert "my-hallucination: candidate 3" in chosen.get_attribute("aria-label")
-    visitor.asks_for(by="my-hallucination", rank="3")
+    assert visitor.asks_for(by="my-hallucination", rank="3")
 
     other = visitor.page.frame_locator("iframe[title*='st_folium']").locator(
         'svg.mark-svg[aria-label^="my-image-only: candidate 2"]'

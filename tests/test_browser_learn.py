@@ -74,7 +74,7 @@ def test_a_lesson_by_link_a_point_dragged_and_stepped_until_the_loss_is_zero(vis
 
     visitor.page.locator(".st-key-lessons").get_by_text("Training", exact=True).click()
     playwright.expect(visitor.page.locator("svg.wide .learns").first).to_be_visible()
-    visitor.asks_for(lesson="Training")
+    assert visitor.asks_for(lesson="Training")
     main = visitor.page.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollHeight <= 900 && main.scrollWidth <= main.clientWidth")
     visitor.page.set_viewport_size({"width": 390, "height": 844})

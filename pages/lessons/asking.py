@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from butf import browse
 from butf.networks import zoo
 from pages import loading, naming, shared
 
@@ -56,5 +55,4 @@ def ask_question() -> Question | None:
 
 def stay_at_place(choice: shared.Choice) -> None:
     """Another condition shows the query nearest to the one before."""
-    before, condition = naming.picked("query"), st.session_state["condition"]
-    naming.go_to("query", browse.nearest_query(choice.frames, choice.split, condition, before))
+    shared.choose(query=naming.at_same_place(choice))
